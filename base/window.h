@@ -1,0 +1,46 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The arithmetic of rolling windows, pure.
+ *
+ * A period T is cut into WINDOW_SLOTS slots; the slot of a time t is
+ * floor(t / (T / WINDOW_SLOTS)). Every slot that the last T touches, up to
+ * WINDOW_SLOTS + 1 of them, counts whole. So no interval of length T ever
+ * holds more than was allowed, and capacity comes back at most T/60 late.
+ * Times are milliseconds of the limits' clock (see sql/store.h), which never
+ * runs backwards.
+ */
+#ifndef POSTERN_BASE_WINDOW_H
+#define POSTERN_BASE_WINDOW_H
+
+#include <stdint.h>
+
+#define WINDOW_SLOTS 60
+#define WINDOW_SPAN (WINDOW_SLOTS + 1)
+
+/* One counter's recent use: used[s % WINDOW_SPAN] belongs to slot s, for the
+ * slots (newest - WINDOW_SLOTS) .. newest. Start with {0}. */
+struct window {
+	int64_t newest;
+	uint64_t used[WINDOW_SPAN];
+};
+
+/* The slot of a time; period in seconds, a multiple of 60. */
+int64_t window_slot(int64_t now_ms, uint32_t period);
+
+/* Forgets what lies before the last period, seen from `slot`. A slot before
+ * `newest` changes nothing. */
+void window_advance(struct window *w, int64_t slot);
+
+/* Units used in the last period at `slot` (saturating). */
+uint64_t window_used(const struct window *w, int64_t slot);
+
+/* Adds amount to `slot`, advancing first; a slot before `newest` counts as `newest`. */
+void window_add(struct window *w, int64_t slot, uint64_t amount);
+
+/* Milliseconds from now until `amount` more fit under `count`: 0 when they
+ * fit now, -1 when they never will (amount > count). */
+int64_t window_wait(const struct window *w, int64_t now_ms, uint32_t period,
+		    uint64_t count, uint64_t amount);
+
+#endif

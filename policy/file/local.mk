@@ -1,0 +1,2 @@
+# SPDX-FileCopyrightText: 2026 The Postern authors
+# SPDX-License-Identifier: BSD-2-Clause

@@ -1,0 +1,42 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What a backend of the store provides. For files of sql/ only.
+ */
+#ifndef POSTERN_SQL_STORE_PRIVATE_H
+#define POSTERN_SQL_STORE_PRIVATE_H
+
+#include "sql/store.h"
+
+/* A refusal count to be added to the database. */
+struct refusal_delta {
+	const struct refusal *refusal; /* facts of the kind; ->id is the count's id */
+	uint64_t count;                /* how many since the last write */
+	int64_t last_time;
+};
+
+/* All work of one transaction. */
+struct batch {
+	struct admit **admits;
+	size_t n_admits;
+	const struct record *const *records;
+	size_t n_records;
+	const struct refusal_delta *refusals;
+	size_t n_refusals;
+};
+
+/* One row per backend. All but peek run on the writer's thread or before it starts. */
+struct store_ops {
+	const char *scheme;       /* "sqlite:" */
+	void *(*open)(const struct store_options *o, char *error_r, size_t error_size);
+	void (*close)(void *backend);
+	/* Commits the whole batch or nothing: 0, or -1 with a static text. */
+	int (*commit)(void *backend, const struct batch *b, const char **error_r);
+	/* From any thread, memory only. */
+	void (*peek)(void *backend, struct charge *charges, size_t n);
+};
+
+extern const struct store_ops store_sqlite_ops;
+extern const struct store_ops store_memory_ops;
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The store: what Postern remembers. This header is the whole interface.
+ *
+ * One transaction per message: store_admit() weighs all charges of a message,
+ * charges all of them or none, and writes the audit rows, in one transaction
+ * of the database, and returns when it is on disk.
+ *
+ * The limits' clock: within one boot, the boot clock anchored once to wall
+ * time (the anchor is kept in the database); across a reboot, wall time, but
+ * never earlier than the latest time already charged at.
+ *
+ * All functions may be called from any thread once store_open() has returned;
+ * no lock is held while the caller's `settle` runs.
+ */
+#ifndef POSTERN_SQL_STORE_H
+#define POSTERN_SQL_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/charge.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/record.h"
+
+struct store;
+
+enum store_durability {
+	STORE_DURABILITY_POWER,   /* an admitted row survives loss of power */
+	STORE_DURABILITY_PROCESS  /* it survives the death of the process */
+};
+
+struct store_options {
+	const char *url;          /* "sqlite:/path"; "memory:" for the fake */
+	enum store_durability durability;
+	const char *relay;        /* this host's name */
+	const struct clock *clock;
+	/* Called from the writer's thread with one line that an admin should
+	 * see; at most once a minute for the same fault. */
+	void (*log)(void *context, bool is_error, const char *line);
+	void *log_context;
+};
+
+/* Opens for writing: takes the lock of the one writer, creates or migrates the
+ * schema, starts the writer thread. NULL on error, with a text in error_r
+ * (caller's buffer) that says what is wrong and what to do. */
+struct store *store_open(const struct store_options *options, char *error_r, size_t error_size);
+
+/* Writes what is queued, stops the writer, closes. Sets *s to NULL. */
+void store_close(struct store **s);
+
+/* One message to be admitted. The caller owns it all and keeps it until
+ * store_admit() returns. */
+struct admit {
+	struct record *record;
+	struct charge *charges;
+	size_t n_charges;
+	/* Called once on the writer's thread, after used/exceeded/retry_ms of
+	 * each charge are known and before the rows are written. `stopped`:
+	 * some charge stands in the way (charge_stops()), so none is charged.
+	 * It finishes `record` (verdict, reason, text). It must not block and
+	 * must not call the store. */
+	void (*settle)(struct admit *a, bool stopped);
+	void *context;
+	/* Out: whether the charges were charged. */
+	bool charged;
+};
+
+/* Weighs, charges and records; returns when the rows are as durable as asked.
+ * 0: written (a->charged says whether charged). -1: nothing was written and
+ * nothing charged; *error_r is a static text. */
+int store_admit(struct store *s, struct admit *a, const char **error_r);
+
+/* Fills used, exceeded and retry_ms of each charge from memory, without
+ * waiting for anything and without charging. What is not in memory shows as
+ * unused: the answer can be too friendly, never too strict. */
+void store_peek(struct store *s, struct charge *charges, size_t n);
+
+/* A refusal, counted: those of one kind (client, app, stage, reason, sender,
+ * header From) within an hour share one row and one id. Strings are borrowed
+ * for the call. */
+struct refusal {
+	const char *id;           /* this transaction's audit id; used if the kind is new */
+	int64_t time;
+	const char *stage;
+	const char *verdict;      /* reject or defer */
+	const char *reason;
+	int code;
+	const char *enhanced;
+	const char *text;
+	const char *app;
+	const char *tenant;
+	const char *method;
+	const char *client;
+	const char *login;
+	const char *sender;
+	const char *header_from;
+	const char *recipient;    /* of the first one */
+	const char *queue_id;
+};
+
+/* Counts the refusal and returns the id that the reply should name: r->id when
+ * the kind is new (*is_new_r = true), otherwise the id of the count. Never
+ * waits for the disk. The kinds kept apart per client are bounded (100); more
+ * share one kind with the sender "*". */
+struct id store_refuse(struct store *s, const struct refusal *r, bool *is_new_r);
+
+/* Records a message that was refused at end of message and whose kind is new,
+ * with all its facts, without waiting for the disk. Copies what it needs. */
+void store_record(struct store *s, const struct record *r);
+
+/* How the store fares: 0 well; -1 the last write failed, with a static text. */
+int store_health(struct store *s, const char **error_r);
+
+#endif

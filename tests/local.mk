@@ -1,0 +1,14 @@
+# SPDX-FileCopyrightText: 2026 The Postern authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+include tests/unit/base.mk
+include tests/unit/policy.mk
+include tests/unit/file.mk
+include tests/unit/sql.mk
+include tests/unit/gate.mk
+include tests/scenario/local.mk
+include tests/store/local.mk
+include tests/corpus/local.mk
+include tests/e2e/local.mk
+include tests/fuzz/local.mk
+include tests/bench/local.mk
