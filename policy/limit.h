@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Limits: how an admin writes one, its derived name, which limits a message is
+ * charged against, and what it means when one is hit. Pure.
+ */
+#ifndef POSTERN_POLICY_LIMIT_H
+#define POSTERN_POLICY_LIMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/charge.h"
+
+enum limit_key {
+	LIMIT_PER_SCOPE,        /* the app (or tenant) as a whole */
+	LIMIT_PER_SENDER,
+	LIMIT_PER_SENDER_DOMAIN,
+	LIMIT_PER_LOGIN,
+	LIMIT_PER_CLIENT,
+	LIMIT_PER_RECIPIENT,
+	LIMIT_PER_RECIPIENT_DOMAIN
+};
+
+struct limit {
+	const char *scope;      /* "app:crm" */
+	const char *name;       /* "crm/messages-per-minute" */
+	uint64_t count;
+	enum unit unit;
+	uint32_t period;        /* seconds */
+	enum limit_key key;
+	enum over over;
+	bool only_onmicrosoft;  /* built in: senders in *.onmicrosoft.com only */
+};
+
+/* Parses "COUNT UNIT/PERIOD [per KEY] [then ACTION]". `scope` is e.g.
+ * "app:crm", and the name is derived from what follows its colon. The count
+ * "tenant-rate" stands for limit_tenant_rate(licenses) and is an error where
+ * licenses is 0. 0, or -1 with *column_r (1 is the first octet) and *error_r
+ * (in the arena) saying what was expected. */
+int limit_parse(struct arena *a, const char *text, const char *scope, uint64_t licenses,
+		struct limit *r, size_t *column_r, const char **error_r);
+
+/* Microsoft's tenant external recipient rate for paid licences, per 24 hours:
+ * 500 x licences^0.7 + 9500, rounded to nearest. */
+uint64_t limit_tenant_rate(uint64_t licenses);
+
+/* "messages", "recipients", "external-recipients", "bytes". */
+const char *limit_unit_name(enum unit unit);
+const char *limit_over_name(enum over over);
+
+struct message;
+
+/* The charges of a message as it stands, in m->charges (arena). Called again as
+ * more is known. */
+void limit_collect(struct message *m);
+
+/* Turns stopped charges into m's decision (limit:NAME, with count, limit and
+ * when to try again): reject beats defer beats hold. */
+void limit_decide(struct message *m);
+
+#endif
