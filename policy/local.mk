@@ -1,2 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
+
+noinst_LIBRARIES += libpolicy.a
+libpolicy_a_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS) $(PSL_CFLAGS)
+libpolicy_a_SOURCES = \
+	policy/alignment.c policy/alignment.h \
+	policy/decide.c policy/decide.h \
+	policy/identify.c policy/identify.h \
+	policy/limit.c policy/limit.h \
+	policy/message.c policy/message.h \
+	policy/method.c policy/method.h \
+	policy/policy.c policy/policy.h \
+	policy/reason.c policy/reason.h \
+	policy/trace.c policy/trace.h
