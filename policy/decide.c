@@ -191,7 +191,7 @@ check_header_form(struct message *m)
 static void
 choose_keys(struct message *m)
 {
-	enum sign wish = m->app == NULL ? SIGN_DEFAULT : m->app->sign;
+	enum sign_wish wish = m->app == NULL ? SIGN_DEFAULT : m->app->sign;
 
 	if (!m->has_from || wish == SIGN_NEVER) {
 		trace_add(&m->trace, "header", "sign", ANSWER_NO, "%s",

@@ -285,6 +285,7 @@ message_amount(const struct message *m, enum unit unit)
 struct collector {
 	struct message *m;
 	size_t room;
+	const struct recipient *only; /* of the recipients, this one alone; NULL: all */
 };
 
 static void
@@ -322,7 +323,7 @@ add_per_recipient(struct collector *c, const struct limit *l)
 	size_t first = m->n_charges;
 	bool adds_up = l->unit == UNIT_RECIPIENTS || l->unit == UNIT_EXTERNAL_RECIPIENTS;
 
-	for (const struct recipient *r = m->recipients; r != NULL; r = r->next) {
+	for (const struct recipient *r = c->only == NULL ? m->recipients : c->only; r != NULL; r = r->next) {
 		const char *what = l->key == LIMIT_PER_RECIPIENT ? r->address.text : r->address.domain;
 		uint64_t amount = recipient_amount(m, l->unit, r);
 		const char *who;
@@ -338,6 +339,8 @@ add_per_recipient(struct collector *c, const struct limit *l)
 			m->charges[i].amount += adds_up ? amount : 0;
 		else
 			add_charge(c, l, who, amount);
+		if (c->only != NULL)
+			return;
 	}
 }
 
@@ -397,17 +400,27 @@ tenant_limit_applies(const struct message *m, const struct limit *l)
 	       method_facts(m->app->method)->counts_to_tenant_rate;
 }
 
+/* Makes room for the charges, keeping the array of the stage before. */
+static bool
+make_room(struct message *m, size_t room)
+{
+	m->n_charges = 0;
+	if (room <= m->charges_room)
+		return true;
+	m->charges = arena_array(m->arena, room, sizeof *m->charges);
+	m->charges_room = m->charges == NULL ? 0 : room;
+	return m->charges != NULL;
+}
+
 void
-limit_collect(struct message *m)
+limit_collect(struct message *m, const struct recipient *only)
 {
 	const struct policy *p = m->policy;
 	size_t limits = p->n_built_in + (m->app == NULL ? 0 : m->app->n_limits) +
 			(m->tenant == NULL ? 0 : m->tenant->n_limits);
-	struct collector c = {.m = m, .room = limits * (m->accepted + 1)};
+	struct collector c = {.m = m, .only = only, .room = limits * (only == NULL ? m->accepted + 1 : 1)};
 
-	m->n_charges = 0;
-	m->charges = arena_array(m->arena, c.room, sizeof *m->charges);
-	if (m->charges == NULL)
+	if (!make_room(m, c.room))
 		return;
 	for (size_t i = 0; m->app != NULL && i < m->app->n_limits; i++)
 		add_limit(&c, &m->app->limits[i]);
@@ -417,6 +430,23 @@ limit_collect(struct message *m)
 	for (size_t i = 0; i < p->n_built_in; i++)
 		if (built_in_applies(m, &p->built_in[i]))
 			add_limit(&c, &p->built_in[i]);
+}
+
+/* The charge that decides: one that can never pass, otherwise the strongest. */
+static const struct charge *
+limit_worst(const struct message *m)
+{
+	const struct charge *worst = NULL;
+
+	for (size_t i = 0; i < m->n_charges; i++) {
+		const struct charge *c = &m->charges[i];
+
+		if (c->exceeded && c->over != OVER_OBSERVE &&
+		    (worst == NULL || (c->retry_ms < 0 && worst->retry_ms >= 0) ||
+		     ((c->retry_ms < 0) == (worst->retry_ms < 0) && c->over > worst->over)))
+			worst = c;
+	}
+	return worst;
 }
 
 static const char *
@@ -454,21 +484,21 @@ limit_decision(struct message *m, const struct charge *c)
 	return d;
 }
 
+struct decision
+limit_decision_for(struct message *m)
+{
+	const struct charge *worst = limit_worst(m);
+
+	return worst == NULL ? m->decision : limit_decision(m, worst);
+}
+
 void
 limit_decide(struct message *m)
 {
-	const struct charge *worst = NULL;
+	const struct charge *worst = limit_worst(m);
 
-	for (size_t i = 0; i < m->n_charges; i++) {
-		const struct charge *c = &m->charges[i];
-
-		if (c->exceeded && c->over != OVER_OBSERVE &&
-		    (worst == NULL || (c->retry_ms < 0 && worst->retry_ms >= 0) ||
-		     ((c->retry_ms < 0) == (worst->retry_ms < 0) && c->over > worst->over)))
-			worst = c;
-	}
 	if (worst == NULL)
 		return;
-	trace_add(&m->trace, "limits", "limits-allow", ANSWER_NO, "%s", worst->name);
+	trace_add(&m->trace, "end", "limits-allow", ANSWER_NO, "%s", worst->name);
 	message_refuse_with(m, limit_decision(m, worst));
 }

@@ -52,13 +52,20 @@ const char *limit_unit_name(enum unit unit);
 const char *limit_over_name(enum over over);
 
 struct message;
+struct recipient;
+struct decision;
 
-/* The charges of a message as it stands, in m->charges (arena). Called again as
- * more is known. */
-void limit_collect(struct message *m);
+/* The charges of a message as it stands, in m->charges. Called again as more is
+ * known. `only`: of the recipients, this one alone is held against limits per
+ * recipient (it stands last in m->recipients); NULL: all of them. */
+void limit_collect(struct message *m, const struct recipient *only);
 
-/* Turns stopped charges into m's decision (limit:NAME, with count, limit and
- * when to try again): reject beats defer beats hold. */
+/* What the weighed charges in m->charges amount to: limit:NAME with count,
+ * limit and when to try again; reject beats defer beats hold; m's decision so
+ * far when none is exceeded. */
+struct decision limit_decision_for(struct message *m);
+
+/* The same, made m's decision and put into its trace. */
 void limit_decide(struct message *m);
 
 #endif

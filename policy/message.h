@@ -94,7 +94,7 @@ struct message {
 
 	/* Limits. */
 	struct charge *charges;
-	size_t n_charges;
+	size_t n_charges, charges_room;
 
 	/* What the MTA will be told, and what enforce would have said. The
 	 * first refusal stays. */

@@ -47,7 +47,7 @@ struct method_facts {
 
 const struct method_facts *method_facts(enum method m);
 
-enum sign { SIGN_DEFAULT, SIGN_REQUIRED, SIGN_AVAILABLE, SIGN_NEVER };
+enum sign_wish { SIGN_DEFAULT, SIGN_REQUIRED, SIGN_AVAILABLE, SIGN_NEVER };
 
 struct tenant;
 
@@ -108,7 +108,7 @@ struct app {
 	size_t n_limits;
 	enum mode mode;
 	enum on_failure on_failure;
-	enum sign sign;
+	enum sign_wish sign;
 	uint64_t max_recipients;        /* as in force: the app's own or the method's */
 	uint64_t max_size;              /* octets; 0 none */
 	const char *owner;              /* "" when not given */

@@ -1,0 +1,643 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * See session.h.
+ */
+#include "gate/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/crash.h"
+#include "base/printable.h"
+#include "gate/audit.h"
+#include "gate/log.h"
+#include "gate/strip.h"
+#include "policy/decide.h"
+
+/* Most of a session's memory for one message: header, recipients, texts. */
+#define MESSAGE_MEMORY (16u << 20)
+#define CONNECTION_MEMORY (256u << 10)
+#define REPLY_MAX 440u
+#define KEYS_MAX 8u
+
+enum state {
+	STATE_IDLE,       /* no message */
+	STATE_MAIL,       /* MAIL was taken */
+	STATE_BODY,       /* the header is complete */
+	STATE_DONE        /* decided; kept for reading */
+};
+
+struct session {
+	const struct gate *gate;
+	struct arena *connection, *arena;
+	struct client client;
+	const char *relay;
+	enum state state;
+	struct snapshot *snapshot;
+	struct message message;
+	struct id id;
+	const char *queue_id;
+	struct reply reply;
+	struct sign *sign;
+	struct signature signatures[KEYS_MAX];
+	size_t n_signatures;
+	const char *signing;
+	int64_t stripped;
+	int64_t spent_us;
+	bool after_cr;            /* the last octet of the body so far was CR */
+	size_t line;              /* octets of the body's present line */
+	struct record record;
+};
+
+static const char *
+known(struct arena *a, const char *s)
+{
+	return s == NULL ? "" : arena_string(a, s);
+}
+
+/* Ends the message, if there is one. May be called at any time. */
+static void
+end_message(struct session *s)
+{
+	if (s->sign != NULL)
+		s->gate->signer->free(&s->sign);
+	snapshot_unref(&s->snapshot);
+	arena_reset(s->arena);
+	s->state = STATE_IDLE;
+	s->n_signatures = 0;
+	s->signing = "";
+	s->stripped = 0;
+	s->spent_us = 0;
+	s->after_cr = false;
+	s->line = 0;
+	s->queue_id = "";
+	s->id.s[0] = '\0';
+}
+
+struct session *
+session_new(const struct gate *g, const struct session_connect *c)
+{
+	struct session *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->gate = g;
+	s->connection = arena_new(CONNECTION_MEMORY);
+	s->arena = arena_new(MESSAGE_MEMORY);
+	if (s->connection == NULL || s->arena == NULL) {
+		session_free(&s);
+		return NULL;
+	}
+	s->client = (struct client){
+		.ip = c->ip, .name = known(s->connection, c->name), .helo = "", .login = "", .tls = "",
+		.cert_subject = "", .cert_issuer = "", .cert_fingerprint = "",
+	};
+	ip_format(&c->ip, s->client.address);
+	s->relay = c->relay == NULL ? g->relay : arena_string(s->connection, c->relay);
+	end_message(s);
+	return s;
+}
+
+void
+session_free(struct session **s)
+{
+	if (*s == NULL)
+		return;
+	if ((*s)->arena != NULL)
+		end_message(*s);
+	arena_free(&(*s)->arena);
+	arena_free(&(*s)->connection);
+	free(*s);
+	*s = NULL;
+}
+
+void
+session_abort(struct session *s)
+{
+	end_message(s);
+}
+
+void
+session_helo(struct session *s, const char *name)
+{
+	if (!text_same(s->client.helo, name))
+		s->client.helo = arena_string(s->connection, name);
+}
+
+static int64_t
+now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static struct audit_context
+context(const struct session *s, const char *stage)
+{
+	return (struct audit_context){
+		.id = s->id.s, .relay = s->gate->relay, .queue_id = s->queue_id, .stage = stage,
+		.time = s->gate->clock->wall_ms(s->gate->clock->context), .decide_us = s->spent_us,
+		.signing = s->signing, .stripped = s->stripped,
+		.signatures = s->signatures, .n_signatures = s->n_signatures,
+	};
+}
+
+static void
+log_record(const struct session *s, const struct record *r)
+{
+	struct text line = {0};
+
+	log_decision(r, &line);
+	s->gate->log(s->gate->log_context, false, text_string(&line));
+	text_free(&line);
+}
+
+static const struct reply *
+go_on(struct session *s)
+{
+	s->reply = (struct reply){.action = ACTION_CONTINUE, .code = 250, .enhanced = "2.0.0", .text = ""};
+	return &s->reply;
+}
+
+/* Postern itself failed; `why` is a static text for the log. */
+static const struct reply *
+fail(struct session *s, const char *why)
+{
+	s->gate->log(s->gate->log_context, true, why);
+	s->reply = (struct reply){.action = ACTION_REFUSE, .code = 451, .enhanced = "4.3.0",
+				  .text = "[cannot-decide] the mail gate itself failed; try again later"};
+	return &s->reply;
+}
+
+/* The reply for a decision: "[keyword] text (id ID)". */
+static const struct reply *
+refuse(struct session *s, const struct decision *d, const char *id)
+{
+	const char *text = arena_substring(s->arena, d->text, strnlen(d->text, REPLY_MAX));
+
+	s->reply = (struct reply){
+		.action = ACTION_REFUSE, .code = d->code, .enhanced = d->enhanced,
+		.text = arena_printf(s->arena, "[%s] %s (id %s)", d->reason, text, id),
+	};
+	if (arena_failed(s->arena))
+		s->reply = (struct reply){.action = ACTION_REFUSE, .code = d->code, .enhanced = d->enhanced,
+					  .text = "[refused] the mail gate refused this, and was short of memory"};
+	return &s->reply;
+}
+
+/* Counts, logs and answers a refusal of the message or of one recipient. */
+static const struct reply *
+refused(struct session *s, const struct decision *d, const char *stage, const char *recipient)
+{
+	struct audit_context c = context(s, stage);
+	struct refusal r;
+	struct id id = s->id;
+	bool is_new = false;
+
+	audit_refusal(&r, &s->message, d, &c, recipient);
+	if (s->gate->store != NULL)
+		id = store_refuse(s->gate->store, &r, &is_new);
+	audit_record(&s->record, &s->message, &c);
+	s->record.id = id.s;
+	s->record.verdict = s->record.would = verdict_name(d->verdict);
+	s->record.reason = d->reason;
+	s->record.text = d->text;
+	s->record.code = d->code;
+	s->record.enhanced = d->enhanced;
+	if (is_new && strcmp(stage, "eom") == 0)
+		store_record(s->gate->store, &s->record);
+	log_record(s, &s->record);
+	return refuse(s, d, id.s);
+}
+
+static void
+unpack_mail(struct session *s, const struct session_mail *mail)
+{
+	struct client *c = &s->client;
+	struct arena *a = s->arena;
+
+	c->login = known(a, mail->login);
+	c->tls = known(a, mail->tls);
+	c->cert_subject = known(a, mail->cert_subject);
+	c->cert_issuer = known(a, mail->cert_issuer);
+	c->cert_fingerprint = known(a, mail->cert_fingerprint);
+	c->local = mail->picked_up;
+	s->message.sender_typed = known(a, mail->sender);
+	s->message.sender_macro = mail->understood == NULL ? NULL : arena_string(a, mail->understood);
+	s->queue_id = known(a, mail->queue_id);
+}
+
+static void
+start_message(struct session *s, const struct session_mail *mail)
+{
+	const struct clock *clock = s->gate->clock;
+	uint8_t chance[ID_RANDOM_OCTETS];
+
+	end_message(s);
+	s->snapshot = snapshot_current(s->gate->snapshots);
+	clock->random(clock->context, chance, sizeof chance);
+	s->id = id_make(clock->wall_ms(clock->context), chance);
+	s->client.local = mail->picked_up;
+	message_start(&s->message, s->arena, s->snapshot->policy, &s->client);
+	unpack_mail(s, mail);
+	s->state = STATE_MAIL;
+}
+
+/* Whether a limit that does not hold or observe is already reached, as far as
+ * memory knows; then *d_r is the decision. */
+static bool
+already_over(struct session *s, const struct recipient *only, struct decision *d_r)
+{
+	struct message *m = &s->message;
+
+	if (s->gate->store == NULL || m->mode == MODE_MONITOR || m->app == NULL)
+		return false;
+	limit_collect(m, only);
+	store_peek(s->gate->store, m->charges, m->n_charges);
+	for (size_t i = 0; i < m->n_charges; i++)
+		if (m->charges[i].over == OVER_HOLD)
+			m->charges[i].exceeded = false;
+	*d_r = limit_decision_for(m);
+	return d_r->verdict >= VERDICT_DEFER;
+}
+
+const struct reply *
+session_mail(struct session *s, const struct session_mail *mail)
+{
+	struct message *m = &s->message;
+	int64_t began = now_us();
+	struct decision over;
+
+	start_message(s, mail);
+	decide_mail(m);
+	if (!m->picked_up && !message_is_refused(m) && already_over(s, NULL, &over))
+		limit_decide(m);
+	s->spent_us += now_us() - began;
+	if (arena_failed(s->arena))
+		return fail(s, "out of memory at MAIL");
+	if (m->picked_up || !message_is_refused(m))
+		return go_on(s);
+	s->state = STATE_DONE;
+	return refused(s, &m->decision, "mail", NULL);
+}
+
+/* Takes the last recipient back: it was refused after all. */
+static void
+take_back(struct message *m, struct recipient *r, const char *reason)
+{
+	r->accepted = false;
+	r->reason = reason;
+	m->accepted--;
+	if (r->place == PLACE_INTERNAL)
+		m->internal--;
+	else if (r->place == PLACE_EXTERNAL)
+		m->external--;
+	else
+		m->local--;
+}
+
+const struct reply *
+session_rcpt(struct session *s, const char *recipient, const char *understood,
+	     const char *mailer, const char *queue_id)
+{
+	struct message *m = &s->message;
+	int64_t began = now_us();
+	struct decision d;
+
+	if (s->state != STATE_MAIL)
+		return fail(s, "RCPT out of order");
+	if (queue_id != NULL && s->queue_id[0] == '\0')
+		s->queue_id = arena_string(s->arena, queue_id);
+	d = decide_recipient(m, recipient, understood, mailer == NULL ? "" : mailer);
+	if (arena_failed(s->arena))
+		return fail(s, "out of memory at RCPT");
+	if (d.verdict == VERDICT_ACCEPT && !m->picked_up &&
+	    already_over(s, m->last_recipient, &d))
+		take_back(m, m->last_recipient, d.reason);
+	s->spent_us += now_us() - began;
+	if (d.verdict < VERDICT_DEFER)
+		return go_on(s);
+	return refused(s, &d, "rcpt", m->last_recipient->address.text);
+}
+
+void
+session_header(struct session *s, const char *name, const char *value)
+{
+	if (s->state == STATE_MAIL)
+		header_add(&s->message.header, name, value, signer_covers(name));
+}
+
+static void
+start_signing(struct session *s)
+{
+	struct message *m = &s->message;
+	const struct signing *g = m->signing;
+	size_t n = g->n_keys < KEYS_MAX ? g->n_keys : KEYS_MAX;
+	int64_t now = s->gate->clock->wall_ms(s->gate->clock->context) / 1000;
+
+	s->sign = s->gate->signer->begin(s->gate->signer->context, &s->snapshot->key[g->first_key], n, s->id.s, now);
+	if (s->sign == NULL)
+		return;
+	for (const struct header_field *f = m->header.first; f != NULL; f = f->next)
+		if (!strip_wants(f, s->relay))
+			s->gate->signer->header(s->sign, f->name, f->value);
+	s->gate->signer->eoh(s->sign);
+}
+
+void
+session_eoh(struct session *s)
+{
+	int64_t began = now_us();
+
+	if (s->state != STATE_MAIL)
+		return;
+	s->state = STATE_BODY;
+	decide_header(&s->message);
+	if (s->message.sign && !message_is_refused(&s->message))
+		start_signing(s);
+	s->spent_us += now_us() - began;
+}
+
+/* Notes what lines of the body are like; works over any chunk borders. */
+static void
+scan_body(struct session *s, const char *p, size_t len)
+{
+	struct body_facts *b = &s->message.body;
+	const char *end = p + len;
+
+	b->octets += len;
+	if (!b->has_nul && memchr(p, '\0', len) != NULL)
+		b->has_nul = true;
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		const char *stop = nl == NULL ? end : nl;
+		const char *cr = memchr(p, '\r', (size_t)(stop - p));
+		bool cr_last = stop > p ? stop[-1] == '\r' : s->after_cr;
+
+		if (s->after_cr && stop > p)
+			b->has_bare_line_end = true;
+		if (cr != NULL && cr + 1 < stop)
+			b->has_bare_line_end = true;
+		s->line += (size_t)(stop - p);
+		s->after_cr = cr_last;
+		if (nl == NULL)
+			break;
+		if (!cr_last)
+			b->has_bare_line_end = true;
+		s->line -= cr_last ? 1 : 0;
+		if (s->line > b->longest_line)
+			b->longest_line = s->line;
+		s->line = 0;
+		s->after_cr = false;
+		p = nl + 1;
+	}
+	if (s->line > b->longest_line + 1)
+		b->longest_line = s->line - 1; /* its last octet may be a CR */
+}
+
+bool
+session_body(struct session *s, const void *data, size_t len)
+{
+	int64_t began = now_us();
+
+	if (s->state == STATE_MAIL)
+		session_eoh(s);
+	if (s->state != STATE_BODY || len == 0)
+		return s->state == STATE_BODY;
+	if (message_is_refused(&s->message))
+		return false;
+	scan_body(s, data, len);
+	if (s->sign != NULL)
+		s->gate->signer->body(s->sign, data, len);
+	s->spent_us += now_us() - began;
+	return true;
+}
+
+/* One valid RSA signature satisfies "required"; with no RSA key, any does. */
+static bool
+signed_well(const struct session *s)
+{
+	bool any = false, rsa = false, has_rsa = false;
+
+	for (size_t i = 0; i < s->n_signatures; i++) {
+		bool is_rsa = s->signatures[i].key->algorithm == KEY_RSA_SHA256;
+
+		any |= s->signatures[i].value != NULL;
+		rsa |= is_rsa && s->signatures[i].value != NULL;
+		has_rsa |= is_rsa;
+	}
+	return has_rsa ? rsa : any;
+}
+
+static void
+finish_signing(struct session *s)
+{
+	struct message *m = &s->message;
+	const char *why = "the signer could not start";
+
+	if (m->signing == NULL || m->app == NULL || m->app->sign == SIGN_NEVER) {
+		s->signing = m->signing == NULL ? "no-key" : "not-signed";
+		return;
+	}
+	if (!m->sign) {
+		s->signing = "line-too-long";
+		return;
+	}
+	if (s->sign != NULL) {
+		s->n_signatures = m->signing->n_keys < KEYS_MAX ? m->signing->n_keys : KEYS_MAX;
+		s->gate->signer->end(s->sign, s->arena, s->signatures);
+		for (size_t i = 0; i < s->n_signatures; i++)
+			if (s->signatures[i].value == NULL)
+				why = s->signatures[i].error;
+	}
+	s->signing = s->n_signatures > 0 && signed_well(s) ? "signed" : "unavailable";
+	trace_add(&m->trace, "end", "signed", strcmp(s->signing, "signed") == 0 ? ANSWER_YES : ANSWER_NO,
+		  "d=%s", m->signing->domain);
+	if (strcmp(s->signing, "signed") == 0)
+		return;
+	s->gate->log(s->gate->log_context, true,
+		     arena_printf(s->arena, "%s cannot sign for %s: %s", s->id.s, m->signing->domain, why));
+	if (m->sign_required)
+		message_refuse(m, "signing-unavailable", "the key for %s cannot be used; nothing leaves unsigned",
+			       m->signing->domain);
+}
+
+static void
+add_edit(struct session *s, const struct edit ***tail, bool insert, const char *name, size_t index, const char *value)
+{
+	struct edit *e = arena_alloc(s->arena, sizeof *e);
+
+	if (e == NULL)
+		return;
+	*e = (struct edit){.insert = insert, .name = name, .index = index, .value = value};
+	**tail = e;
+	*tail = &e->next;
+}
+
+/* Deletions from the last field up, so that no index moves; then our own
+ * fields, the signatures on top. */
+static const struct edit *
+make_edits(struct session *s)
+{
+	const struct edit *first = NULL, **tail = &first;
+
+	for (const struct header_field *f = s->message.header.first; f != NULL; f = f->next) {
+		struct edit *e;
+
+		if (!strip_wants(f, s->relay) || (e = arena_alloc(s->arena, sizeof *e)) == NULL)
+			continue;
+		*e = (struct edit){.name = f->name, .index = f->index, .value = "", .next = first};
+		if (first == NULL)
+			tail = &e->next;
+		first = e;
+	}
+	add_edit(s, &tail, true, "X-Postern-Id", 1, s->id.s);
+	for (size_t i = 0; i < s->n_signatures; i++)
+		if (s->signatures[i].value != NULL)
+			add_edit(s, &tail, true, "DKIM-Signature", 1, s->signatures[i].value);
+	return first;
+}
+
+static void
+count_stripped(struct session *s)
+{
+	for (const struct header_field *f = s->message.header.first; f != NULL; f = f->next)
+		if (strip_wants(f, s->relay))
+			s->stripped++;
+	if (s->stripped > 0)
+		trace_add(&s->message.trace, "end", "stripped", ANSWER_NOTE, "%lld trusted fields",
+			  (long long)s->stripped);
+}
+
+/* On the writer's thread, while session_eom() waits: the charges are weighed. */
+static void
+settle(struct admit *a, bool stopped)
+{
+	struct session *s = a->context;
+	struct audit_context c = context(s, "eom");
+
+	(void)stopped;
+	limit_decide(&s->message);
+	audit_record(&s->record, &s->message, &c);
+}
+
+static const struct reply *
+admitted(struct session *s, const struct edit **edits_r)
+{
+	const struct decision *d = &s->message.decision;
+
+	log_record(s, &s->record);
+	if (d->verdict >= VERDICT_DEFER)
+		return refuse(s, d, s->id.s);
+	*edits_r = make_edits(s);
+	if (arena_failed(s->arena))
+		return fail(s, "out of memory at the end of the message");
+	s->reply = (struct reply){.action = ACTION_ACCEPT, .code = 250, .enhanced = "2.0.0", .text = ""};
+	if (d->verdict == VERDICT_HOLD) {
+		s->reply.action = ACTION_HOLD;
+		s->reply.text = arena_printf(s->arena, "[%s] %s (id %s)", d->reason, d->text, s->id.s);
+	} else if (d->verdict == VERDICT_DISCARD) {
+		s->reply.action = ACTION_DISCARD;
+	}
+	return &s->reply;
+}
+
+/* The store could not be written: on-failure says what becomes of the message,
+ * which has passed every other check and is signed where it must be. */
+static const struct reply *
+not_recorded(struct session *s, const char *error, const struct edit **edits_r)
+{
+	const struct message *m = &s->message;
+
+	fail(s, error);
+	if ((m->app == NULL ? m->policy->on_failure : m->app->on_failure) != ON_FAILURE_ACCEPT)
+		return &s->reply;
+	*edits_r = make_edits(s);
+	if (arena_failed(s->arena))
+		return &s->reply;
+	s->gate->log(s->gate->log_context, true,
+		     arena_printf(s->arena, "%s accepted unrecorded and uncharged (on-failure: accept)", s->id.s));
+	s->reply = (struct reply){.action = ACTION_ACCEPT, .code = 250, .enhanced = "2.0.0", .text = ""};
+	return &s->reply;
+}
+
+static const struct reply *
+admit(struct session *s, const struct edit **edits_r)
+{
+	struct message *m = &s->message;
+	struct admit a = {.record = &s->record, .settle = settle, .context = s};
+	const char *error = "";
+
+	limit_collect(m, NULL);
+	for (size_t i = 0; i < m->n_charges && i < 12; i++)
+		trace_add(&m->trace, "end", "charged", ANSWER_NOTE, "%s %llu", m->charges[i].name,
+			  (unsigned long long)m->charges[i].amount);
+	if (arena_failed(s->arena))
+		return fail(s, "out of memory at the end of the message");
+	a.charges = m->charges;
+	a.n_charges = m->n_charges;
+	if (s->gate->store == NULL) {
+		settle(&a, false);
+	} else {
+		struct audit_context c = context(s, "eom");
+
+		audit_record(&s->record, m, &c);
+		if (store_admit(s->gate->store, &a, &error) != 0)
+			return not_recorded(s, error, edits_r);
+	}
+	CRASH_POINT("eom-before-reply");
+	return admitted(s, edits_r);
+}
+
+const struct reply *
+session_eom(struct session *s, const char *queue_id, const struct edit **edits_r)
+{
+	struct message *m = &s->message;
+	int64_t began = now_us();
+	struct decision over;
+
+	*edits_r = NULL;
+	if (s->state == STATE_MAIL)
+		session_eoh(s);
+	if (s->state != STATE_BODY || m->accepted == 0)
+		return fail(s, "end of message out of order");
+	s->state = STATE_DONE;
+	if (queue_id != NULL)
+		s->queue_id = arena_string(s->arena, queue_id);
+	if (!message_is_refused(m))
+		decide_body(m);
+	count_stripped(s);
+	if (!message_is_refused(m) && already_over(s, NULL, &over))
+		limit_decide(m);
+	if (!message_is_refused(m))
+		finish_signing(s);
+	s->spent_us += now_us() - began;
+	if (arena_failed(s->arena))
+		return fail(s, "out of memory at the end of the message");
+	if (message_is_refused(m))
+		return refused(s, &m->decision, "eom", m->recipients->address.text);
+	return admit(s, edits_r);
+}
+
+const struct message *
+session_message(const struct session *s)
+{
+	return s->state == STATE_IDLE ? NULL : &s->message;
+}
+
+const char *
+session_id(const struct session *s)
+{
+	return s->id.s;
+}
+
+const struct signature *
+session_signatures(const struct session *s, size_t *n_r)
+{
+	*n_r = s->n_signatures;
+	return s->signatures;
+}

@@ -1,0 +1,281 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * posternd: options and wiring.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <libmilter/mfapi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "milter/milter.h"
+#include "policy/file/file.h"
+
+/* How long running callbacks may finish after a stop. */
+#define STOP_SECONDS 20
+/* An MTA that says nothing within a command for this long is gone. */
+#define TIMEOUT_SECONDS 600
+
+struct options {
+	const char *file;
+	const char *user;
+	bool foreground;
+};
+
+static struct options options = {.file = SYSCONFDIR "/postern/postern.yaml"};
+static struct gate gate;
+static char *listen_on;
+
+static void
+say(bool is_error, const char *format, const char *a, const char *b)
+{
+	char line[1024];
+
+	snprintf(line, sizeof line, format, a, b);
+	daemon_log(NULL, is_error, line);
+}
+
+/* Each problem as `postern check` prints it. */
+static void
+say_problems(const struct problems *list)
+{
+	for (size_t i = 0; i < problems_count(list); i++) {
+		struct text t = {0};
+
+		problem_write(problems_at(list, i), &t);
+		daemon_log(NULL, problems_at(list, i)->is_error, text_string(&t));
+		text_free(&t);
+	}
+}
+
+static void
+say_key_problems(const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->policy->n_keys; i++) {
+		const struct key *k = s->key[i];
+
+		if (k->problem != NULL && k->problem[0] != '\0')
+			say(!k->usable, "%s: %s", k->file, k->problem);
+	}
+}
+
+/* The policy file as a snapshot; NULL when it has errors, all of them said. */
+static struct snapshot *
+load(void)
+{
+	struct problems *problems = NULL;
+	struct policy *p = policy_load(options.file, &problems);
+	struct snapshot *s = NULL;
+
+	say_problems(problems);
+	problems_free(&problems);
+	if (p == NULL)
+		return NULL;
+	s = snapshot_new(p);
+	if (s == NULL) {
+		policy_unref(&p);
+		say(true, "%s: out of memory%s", options.file, "");
+		return NULL;
+	}
+	say_key_problems(s);
+	return s;
+}
+
+static void
+reload(void)
+{
+	struct snapshot *s = load();
+
+	if (s == NULL) {
+		say(true, "reload: %s has errors, the old policy stays in force%s", options.file, "");
+		return;
+	}
+	if (strcmp(s->policy->listen, listen_on) != 0)
+		say(true, "reload: listen changed to %s; that takes a restart%s", s->policy->listen, "");
+	say(false, "reload: policy %s of %s is in force", s->policy->digest, options.file);
+	snapshot_swap(gate.snapshots, s);
+}
+
+static void
+stop(void)
+{
+	smfi_stop();
+	daemon_poke(listen_on);
+}
+
+static void
+usage(FILE *to)
+{
+	fputs("usage: posternd [-fV] [-c FILE] [-u USER]\n"
+	      "  -c FILE  the policy file (default " SYSCONFDIR "/postern/postern.yaml)\n"
+	      "  -f       stay in the foreground, log to standard error\n"
+	      "  -u USER  give up root for this user\n"
+	      "  -V       print the version\n", to);
+}
+
+/* 0 to go on, otherwise the exit status plus one. */
+static int
+read_options(int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "c:fhu:V")) != -1) {
+		if (c == 'c') {
+			options.file = optarg;
+		} else if (c == 'u') {
+			options.user = optarg;
+		} else if (c == 'f') {
+			options.foreground = true;
+		} else if (c == 'V') {
+			puts(PACKAGE_STRING);
+			return 1;
+		} else {
+			usage(c == 'h' ? stdout : stderr);
+			return c == 'h' ? 1 : 3;
+		}
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return 3;
+	}
+	return 0;
+}
+
+static int
+open_store(const struct policy *p, char *error_r, size_t error_size)
+{
+	struct store_options o = {
+		.url = p->database,
+		.durability = p->durability == DURABILITY_POWER ? STORE_DURABILITY_POWER
+								: STORE_DURABILITY_PROCESS,
+		.relay = gate.relay, .clock = gate.clock, .log = daemon_log,
+	};
+
+	gate.store = store_open(&o, error_r, error_size);
+	return gate.store == NULL ? -1 : 0;
+}
+
+static int
+open_gate(char *error_r, size_t error_size)
+{
+	static char host[256];
+	const char *warning = NULL;
+	struct snapshot *s;
+
+	if (gethostname(host, sizeof host - 1) != 0)
+		strcpy(host, "localhost");
+	gate.relay = host;
+	gate.clock = clock_system();
+	gate.log = daemon_log;
+	gate.signer = signer_opendkim(&warning);
+	if (warning != NULL)
+		daemon_log(NULL, true, warning);
+	if (gate.signer == NULL) {
+		snprintf(error_r, error_size, "libopendkim does not start");
+		return -1;
+	}
+	s = load();
+	if (s == NULL) {
+		snprintf(error_r, error_size, "%s has errors", options.file);
+		return -1;
+	}
+	listen_on = strdup(s->policy->listen);
+	gate.snapshots = snapshot_holder_new(s);
+	if (listen_on == NULL || gate.snapshots == NULL ||
+	    daemon_check_listen(listen_on, error_r, error_size) != 0)
+		return -1;
+	return open_store(s->policy, error_r, error_size);
+}
+
+/* Many sessions need many descriptors; libmilter spins when it has none. */
+static void
+raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max < 65536 ? r.rlim_max : 65536;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+	r = (struct rlimit){0, 0};
+	(void)setrlimit(RLIMIT_CORE, &r); /* a core would hold the keys */
+}
+
+static int
+serve(void)
+{
+	mode_t before;
+	int r;
+
+	if (callbacks_register(&gate) != 0 || smfi_setconn(listen_on) != MI_SUCCESS) {
+		say(true, "%s: libmilter cannot use this socket%s", listen_on, "");
+		return 1;
+	}
+	(void)smfi_settimeout(TIMEOUT_SECONDS);
+	before = umask(0117); /* the socket: its user and group only */
+	r = smfi_opensocket(true);
+	umask(before);
+	if (r != MI_SUCCESS) {
+		say(true, "%s: cannot open this socket: %s", listen_on, strerror(errno));
+		return 1;
+	}
+	if (daemon_watch_signals(reload, stop) != 0) {
+		say(true, "cannot start a thread%s%s", "", "");
+		return 1;
+	}
+	say(false, PACKAGE_STRING " listens on %s, policy %s", listen_on, options.file);
+	return smfi_main() == MI_SUCCESS ? 0 : 1;
+}
+
+/* Lets running callbacks finish and their replies leave. */
+static void
+wait_for_callbacks(void)
+{
+	const struct timespec tick = {.tv_nsec = 20000000};
+
+	for (int i = 0; i < STOP_SECONDS * 50 && callbacks_running() > 0; i++)
+		nanosleep(&tick, NULL);
+	nanosleep(&tick, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	char error[1024] = "";
+	int r = read_options(argc, argv);
+
+	if (r != 0)
+		return r - 1;
+	umask(0027);
+	daemon_log_open(true);
+	daemon_block_signals();
+	raise_limits();
+	if (options.user != NULL && daemon_become(options.user, error, sizeof error) != 0) {
+		say(true, "%s%s", error, "");
+		return 1;
+	}
+	if (!options.foreground) {
+		if (daemon_detach() != 0)
+			return 1;
+		daemon_log_open(false);
+	}
+	if (open_gate(error, sizeof error) != 0) {
+		say(true, "%s%s", error, "");
+		return 1;
+	}
+	r = serve();
+	wait_for_callbacks();
+	store_close(&gate.store);
+	if (strncmp(listen_on, "unix:", 5) == 0)
+		unlink(listen_on + 5);
+	daemon_log(NULL, false, "stopped");
+	fflush(NULL);
+	_exit(r); /* libmilter's threads may still stand in a session */
+}
