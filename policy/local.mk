@@ -4,12 +4,18 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS) $(PSL_CFLAGS)
 libpolicy_a_SOURCES = \
+	policy/address.c policy/address.h \
 	policy/alignment.c policy/alignment.h \
 	policy/decide.c policy/decide.h \
+	policy/display.c policy/display.h \
+	policy/domain.c policy/domain.h \
+	policy/header.c policy/header.h \
 	policy/identify.c policy/identify.h \
 	policy/limit.c policy/limit.h \
 	policy/message.c policy/message.h \
 	policy/method.c policy/method.h \
+	policy/network.c policy/network.h \
+	policy/pattern.c \
 	policy/policy.c policy/policy.h \
 	policy/reason.c policy/reason.h \
 	policy/trace.c policy/trace.h
