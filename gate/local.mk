@@ -1,2 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
+
+noinst_LIBRARIES += libgate.a
+libgate_a_CFLAGS = $(AM_CFLAGS) $(OPENDKIM_CFLAGS) $(CRYPTO_CFLAGS)
+libgate_a_SOURCES = \
+	gate/audit.c gate/audit.h \
+	gate/keys.c gate/keys.h gate/keys-private.h \
+	gate/log.c gate/log.h \
+	gate/session.c gate/session.h \
+	gate/sign.h gate/sign_opendkim.c \
+	gate/snapshot.c gate/snapshot.h \
+	gate/strip.c gate/strip.h

@@ -1,0 +1,8 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The Postern authors
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs all scenarios at once, so that the runner can tell which reasons no script meets.
+SCENARIOS=${srcdir:-.}/tests/scenario
+export SCENARIOS
+exec ./tests/scenario/run "$SCENARIOS/mail.txt" "$SCENARIOS/rcpt.txt" "$SCENARIOS/header.txt" \
+	"$SCENARIOS/body.txt" "$SCENARIOS/limits.txt"

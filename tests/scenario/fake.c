@@ -1,0 +1,299 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * See fake.h. Implements sql/store.h, swapped in at link time.
+ */
+#include "tests/scenario/fake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fake fake = {.wall_ms = INT64_C(1795514400000), .boot_ms = 1000000};
+
+struct event {
+	struct event *next;
+	char *counter;
+	int64_t time;
+	uint64_t amount;
+};
+
+struct store {
+	struct event *events;
+};
+
+static int64_t
+fake_wall(void *context)
+{
+	(void)context;
+	return fake.wall_ms;
+}
+
+static int64_t
+fake_boot(void *context)
+{
+	(void)context;
+	return fake.boot_ms;
+}
+
+static const char *
+fake_boot_id(void *context)
+{
+	(void)context;
+	return "boot";
+}
+
+static void
+fake_random(void *context, uint8_t *buf, size_t len)
+{
+	static uint32_t state = 1;
+
+	(void)context;
+	for (size_t i = 0; i < len; i++) {
+		state = state * 1664525u + 1013904223u;
+		buf[i] = (uint8_t)(state >> 24);
+	}
+}
+
+const struct clock *
+fake_clock(void)
+{
+	static const struct clock c = {
+		.wall_ms = fake_wall, .boot_ms = fake_boot, .boot_id = fake_boot_id, .random = fake_random,
+	};
+
+	return &c;
+}
+
+struct store *
+fake_store(void)
+{
+	return calloc(1, sizeof(struct store));
+}
+
+void
+store_close(struct store **s)
+{
+	while (*s != NULL && (*s)->events != NULL) {
+		struct event *e = (*s)->events;
+
+		(*s)->events = e->next;
+		free(e->counter);
+		free(e);
+	}
+	free(*s);
+	*s = NULL;
+}
+
+static void
+counter_name(const struct charge *c, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s|%d|%u|%s", c->scope, (int)c->unit, c->period, c->key);
+}
+
+static void
+weigh(const struct store *s, struct charge *c)
+{
+	char name[512];
+
+	counter_name(c, name, sizeof name);
+	c->used = 0;
+	c->retry_ms = 0;
+	for (const struct event *e = s->events; e != NULL; e = e->next) {
+		if (strcmp(e->counter, name) == 0 && e->time > fake.boot_ms - (int64_t)c->period * 1000) {
+			int64_t free_at = e->time + (int64_t)c->period * 1000 - fake.boot_ms;
+
+			c->used += e->amount;
+			c->retry_ms = free_at > c->retry_ms ? free_at : c->retry_ms;
+		}
+	}
+	c->exceeded = c->used + c->amount > c->count;
+	if (c->amount > c->count)
+		c->retry_ms = -1;
+}
+
+void
+store_peek(struct store *s, struct charge *charges, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		weigh(s, &charges[i]);
+}
+
+static void
+remember(const struct record *r)
+{
+	snprintf(fake.last_verdict, sizeof fake.last_verdict, "%s", r->verdict);
+	snprintf(fake.last_would, sizeof fake.last_would, "%s", r->would);
+	snprintf(fake.last_reason, sizeof fake.last_reason, "%s", r->reason);
+	fake.records++;
+}
+
+static void
+charge_one(struct store *s, const struct charge *c)
+{
+	struct event *e = calloc(1, sizeof *e);
+	char name[512];
+
+	if (e == NULL)
+		return;
+	counter_name(c, name, sizeof name);
+	e->counter = strdup(name);
+	if (e->counter == NULL) {
+		free(e);
+		return;
+	}
+	e->time = fake.boot_ms;
+	e->amount = c->amount;
+	e->next = s->events;
+	s->events = e;
+}
+
+int
+store_admit(struct store *s, struct admit *a, const char **error_r)
+{
+	bool stopped = false;
+
+	if (fake.store_fails) {
+		*error_r = "the fake store was told to fail";
+		return -1;
+	}
+	store_peek(s, a->charges, a->n_charges);
+	for (size_t i = 0; i < a->n_charges; i++)
+		stopped |= charge_stops(&a->charges[i]);
+	for (size_t i = 0; i < a->n_charges && !stopped; i++)
+		charge_one(s, &a->charges[i]);
+	a->charged = !stopped;
+	a->settle(a, stopped);
+	remember(a->record);
+	return 0;
+}
+
+struct id
+store_refuse(struct store *s, const struct refusal *r, bool *is_new_r)
+{
+	struct id id;
+
+	(void)s;
+	snprintf(id.s, sizeof id.s, "%s", r->id);
+	fake.refusals++;
+	*is_new_r = true;
+	return id;
+}
+
+void
+store_record(struct store *s, const struct record *r)
+{
+	(void)s;
+	remember(r);
+}
+
+struct sign {
+	const struct key *const *keys;
+	size_t n;
+};
+
+static struct sign *
+sign_begin(void *context, const struct key *const *keys, size_t n, const char *id, int64_t now)
+{
+	struct sign *s = calloc(1, sizeof *s);
+
+	(void)context;
+	(void)id;
+	(void)now;
+	if (s != NULL)
+		*s = (struct sign){.keys = keys, .n = n};
+	return s;
+}
+
+static void
+sign_header(struct sign *s, const char *name, const char *value)
+{
+	(void)s;
+	(void)name;
+	(void)value;
+}
+
+static void
+sign_eoh(struct sign *s)
+{
+	(void)s;
+}
+
+static void
+sign_body(struct sign *s, const void *data, size_t len)
+{
+	(void)s;
+	(void)data;
+	(void)len;
+}
+
+static int
+sign_end(struct sign *s, struct arena *arena, struct signature *r)
+{
+	for (size_t i = 0; i < s->n; i++)
+		r[i] = (struct signature){
+			.key = s->keys[i],
+			.value = fake.signer_fails ? NULL : arena_printf(arena, "v=1; d=%s", s->keys[i]->domain),
+			.error = "the fake signer was told to fail",
+		};
+	return fake.signer_fails ? -1 : 0;
+}
+
+static void
+sign_free(struct sign **s)
+{
+	free(*s);
+	*s = NULL;
+}
+
+const struct signer *
+fake_signer(void)
+{
+	static const struct signer s = {
+		.name = "fake", .begin = sign_begin, .header = sign_header, .eoh = sign_eoh,
+		.body = sign_body, .end = sign_end, .free = sign_free,
+	};
+
+	return &s;
+}
+
+/* What else the room of keys provides; the fake signer needs no key material. */
+struct keys {
+	struct key key[64];
+	size_t n;
+};
+
+struct keys *
+keys_new(void)
+{
+	return calloc(1, sizeof(struct keys));
+}
+
+void
+keys_free(struct keys **k)
+{
+	free(*k);
+	*k = NULL;
+}
+
+const struct key *
+keys_load(struct keys *k, const char *domain, const char *selector, const char *file)
+{
+	if (k->n == sizeof k->key / sizeof k->key[0])
+		return NULL;
+	k->key[k->n] = (struct key){.domain = domain, .selector = selector, .file = file, .bits = 2048,
+				    .usable = true, .problem = ""};
+	return &k->key[k->n++];
+}
+
+const char *
+key_algorithm_name(enum key_algorithm a)
+{
+	return a == KEY_RSA_SHA256 ? "rsa-sha256" : "ed25519-sha256";
+}
+
+int
+signer_covers(const char *name)
+{
+	return strcmp(name, "X-Unsigned") != 0;
+}

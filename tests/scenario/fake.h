@@ -1,0 +1,33 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The outside world of the scenario runner and the session fuzzer: a store, a
+ * signer and a clock that do what the script says. The store is a plain list of
+ * events and shares no code with sql/.
+ */
+#ifndef POSTERN_TESTS_SCENARIO_FAKE_H
+#define POSTERN_TESTS_SCENARIO_FAKE_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "gate/sign.h"
+#include "sql/store.h"
+
+struct fake {
+	int64_t wall_ms, boot_ms;
+	bool store_fails;
+	bool signer_fails;
+	/* What was last written. */
+	char last_verdict[16], last_would[16], last_reason[128];
+	unsigned records, refusals;
+};
+
+extern struct fake fake;
+
+const struct clock *fake_clock(void);
+const struct signer *fake_signer(void);
+/* A store that forgets all; free with store_close(). */
+struct store *fake_store(void);
+
+#endif
