@@ -19,6 +19,7 @@ struct refusal_delta {
 struct batch {
 	struct admit **admits;
 	size_t n_admits;
+	const char **admit_errors; /* out: one per admit, NULL when it is written */
 	const struct record *const *records;
 	size_t n_records;
 	const struct refusal_delta *refusals;
@@ -35,6 +36,10 @@ struct store_ops {
 	/* From any thread, memory only. */
 	void (*peek)(void *backend, struct charge *charges, size_t n);
 };
+
+/* Copies a record with all it points to; NULL when memory is short. `arena` owns it. */
+struct arena;
+struct record *record_copy(struct arena *arena, const struct record *r);
 
 extern const struct store_ops store_sqlite_ops;
 extern const struct store_ops store_memory_ops;

@@ -1,0 +1,149 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The front of the store: finds the backend by the URL, joins it to the writer.
+ */
+#include "sql/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "sql/refusals.h"
+#include "sql/writer.h"
+
+struct store {
+	const struct store_ops *ops;
+	void *backend;
+	struct refusals *refusals;
+	struct writer *writer;
+};
+
+static const struct store_ops *
+find_ops(const char *url)
+{
+	static const struct store_ops *const all[] = { &store_sqlite_ops, &store_memory_ops };
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (strncmp(url, all[i]->scheme, strlen(all[i]->scheme)) == 0)
+			return all[i];
+	return NULL;
+}
+
+struct store *
+store_open(const struct store_options *options, char *error_r, size_t error_size)
+{
+	struct store *s = calloc(1, sizeof *s);
+
+	if (s == NULL) {
+		snprintf(error_r, error_size, "out of memory");
+		return NULL;
+	}
+	s->ops = find_ops(options->url);
+	if (s->ops == NULL) {
+		snprintf(error_r, error_size, "%s: not a store; use sqlite:/path/to/file", options->url);
+		free(s);
+		return NULL;
+	}
+	s->backend = s->ops->open(options, error_r, error_size);
+	if (s->backend == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->refusals = refusals_new();
+	if (s->refusals != NULL)
+		s->writer = writer_start(s->ops, s->backend, s->refusals, options);
+	if (s->writer != NULL)
+		return s;
+	snprintf(error_r, error_size, "the store's thread cannot start: out of memory or threads");
+	store_close(&s);
+	return NULL;
+}
+
+void
+store_close(struct store **s)
+{
+	if (*s == NULL)
+		return;
+	writer_stop(&(*s)->writer);
+	refusals_free(&(*s)->refusals);
+	(*s)->ops->close((*s)->backend);
+	free(*s);
+	*s = NULL;
+}
+
+int
+store_admit(struct store *s, struct admit *a, const char **error_r)
+{
+	return writer_admit(s->writer, a, error_r);
+}
+
+void
+store_peek(struct store *s, struct charge *charges, size_t n)
+{
+	s->ops->peek(s->backend, charges, n);
+}
+
+struct id
+store_refuse(struct store *s, const struct refusal *r, bool *is_new_r)
+{
+	return refusals_count(s->refusals, r, is_new_r);
+}
+
+void
+store_record(struct store *s, const struct record *r)
+{
+	writer_record(s->writer, r);
+}
+
+int
+store_health(struct store *s, const char **error_r)
+{
+	return writer_health(s->writer, error_r);
+}
+
+static void
+copy_strings(struct arena *a, struct record *r)
+{
+	const char **const strings[] = {
+		&r->id, &r->relay, &r->queue_id, &r->stage, &r->verdict, &r->would, &r->mode,
+		&r->reason, &r->enhanced, &r->text, &r->app, &r->tenant, &r->method,
+		&r->department, &r->client, &r->client_name, &r->helo, &r->login, &r->tls,
+		&r->certificate, &r->sender, &r->sender_domain, &r->header_from,
+		&r->header_from_domain, &r->header_sender, &r->subject, &r->message_id,
+		&r->signing, &r->policy, &r->trace,
+	};
+
+	for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
+		*strings[i] = arena_string(a, *strings[i]);
+}
+
+struct record *
+record_copy(struct arena *arena, const struct record *r)
+{
+	struct record *c = arena_alloc(arena, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	*c = *r;
+	copy_strings(arena, c);
+	c->rcpt = arena_array(arena, r->n_rcpt + 1, sizeof *c->rcpt);
+	c->signature = arena_array(arena, r->n_signature + 1, sizeof *c->signature);
+	if (arena_failed(arena))
+		return NULL;
+	for (size_t i = 0; i < r->n_rcpt; i++) {
+		c->rcpt[i] = r->rcpt[i];
+		c->rcpt[i].address = arena_string(arena, r->rcpt[i].address);
+		c->rcpt[i].domain = arena_string(arena, r->rcpt[i].domain);
+		c->rcpt[i].place = arena_string(arena, r->rcpt[i].place);
+		c->rcpt[i].reason = arena_string(arena, r->rcpt[i].reason);
+	}
+	for (size_t i = 0; i < r->n_signature; i++) {
+		c->signature[i].domain = arena_string(arena, r->signature[i].domain);
+		c->signature[i].selector = arena_string(arena, r->signature[i].selector);
+		c->signature[i].algorithm = arena_string(arena, r->signature[i].algorithm);
+		c->signature[i].result = arena_string(arena, r->signature[i].result);
+	}
+	return arena_failed(arena) ? NULL : c;
+}

@@ -1,0 +1,262 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A hash of counters, bounded by forgetting the idle ones.
+ */
+#include "sql/usage.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 4096u
+#define COUNTERS_MAX 50000u
+
+struct usage {
+	pthread_mutex_t lock;
+	struct counter *bucket[BUCKETS];
+	struct counter *touched;
+	size_t n;
+};
+
+struct usage *
+usage_new(void)
+{
+	struct usage *u = calloc(1, sizeof *u);
+
+	if (u != NULL)
+		pthread_mutex_init(&u->lock, NULL);
+	return u;
+}
+
+static void
+counter_free(struct counter *c)
+{
+	free(c->scope);
+	free(c->key);
+	free(c);
+}
+
+/* Removes the counters for which `gone` says so. */
+static void
+sweep(struct usage *u, bool (*gone)(const struct counter *c, int64_t now_ms), int64_t now_ms)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct counter **p = &u->bucket[i]; *p != NULL;) {
+			struct counter *c = *p;
+
+			if (!gone(c, now_ms)) {
+				p = &c->next;
+				continue;
+			}
+			*p = c->next;
+			counter_free(c);
+			u->n--;
+		}
+}
+
+static bool
+is_any(const struct counter *c, int64_t now_ms)
+{
+	(void)c;
+	(void)now_ms;
+	return true;
+}
+
+static bool
+is_touched(const struct counter *c, int64_t now_ms)
+{
+	(void)now_ms;
+	return c->touched;
+}
+
+static bool
+is_idle(const struct counter *c, int64_t now_ms)
+{
+	return window_used(&c->window, window_slot(now_ms, c->period)) == 0;
+}
+
+void
+usage_clear(struct usage *u)
+{
+	pthread_mutex_lock(&u->lock);
+	sweep(u, is_any, 0);
+	u->touched = NULL;
+	pthread_mutex_unlock(&u->lock);
+}
+
+void
+usage_free(struct usage **u)
+{
+	if (*u == NULL)
+		return;
+	usage_clear(*u);
+	pthread_mutex_destroy(&(*u)->lock);
+	free(*u);
+	*u = NULL;
+}
+
+static uint32_t
+hash_string(uint32_t h, const char *s)
+{
+	for (; *s != '\0'; s++)
+		h = (h ^ (uint8_t)*s) * 16777619u;
+	return (h ^ 0xffu) * 16777619u;
+}
+
+static uint32_t
+hash_charge(const struct charge *c)
+{
+	uint32_t h = hash_string(hash_string(2166136261u, c->scope), c->key);
+
+	return (h ^ c->period ^ (uint32_t)c->unit) * 16777619u;
+}
+
+static struct counter *
+lookup(struct usage *u, const struct charge *c, uint32_t hash)
+{
+	struct counter *k = u->bucket[hash % BUCKETS];
+
+	while (k != NULL && (k->hash != hash || k->unit != c->unit || k->period != c->period ||
+			     strcmp(k->scope, c->scope) != 0 || strcmp(k->key, c->key) != 0))
+		k = k->next;
+	return k;
+}
+
+static struct counter *
+counter_new(const struct charge *c, uint32_t hash)
+{
+	struct counter *k = calloc(1, sizeof *k);
+
+	if (k == NULL)
+		return NULL;
+	k->scope = strdup(c->scope);
+	k->key = strdup(c->key);
+	k->unit = c->unit;
+	k->period = c->period;
+	k->hash = hash;
+	if (k->scope != NULL && k->key != NULL)
+		return k;
+	counter_free(k);
+	return NULL;
+}
+
+static void
+touch(struct usage *u, struct counter *k)
+{
+	if (k->touched)
+		return;
+	k->touched = true;
+	k->next_touched = u->touched;
+	u->touched = k;
+}
+
+struct counter *
+usage_find(struct usage *u, const struct charge *c, bool *is_new_r)
+{
+	uint32_t hash = hash_charge(c);
+	struct counter *k;
+
+	pthread_mutex_lock(&u->lock);
+	k = lookup(u, c, hash);
+	*is_new_r = k == NULL;
+	if (k == NULL && (k = counter_new(c, hash)) != NULL) {
+		k->next = u->bucket[hash % BUCKETS];
+		u->bucket[hash % BUCKETS] = k;
+		u->n++;
+	}
+	if (k != NULL)
+		touch(u, k);
+	pthread_mutex_unlock(&u->lock);
+	return k;
+}
+
+void
+usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w)
+{
+	pthread_mutex_lock(&u->lock);
+	c->limit_id = limit_id;
+	c->window = *w;
+	pthread_mutex_unlock(&u->lock);
+}
+
+static bool
+is_same_counter(const struct charge *a, const struct charge *b)
+{
+	return a->unit == b->unit && a->period == b->period && strcmp(a->scope, b->scope) == 0 &&
+	       strcmp(a->key, b->key) == 0;
+}
+
+static uint64_t
+plus(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static void
+weigh(const struct window *w, struct charge *charges, size_t i, int64_t now_ms)
+{
+	struct charge *c = &charges[i];
+	uint64_t before = 0;
+	uint64_t left;
+
+	for (size_t j = 0; j < i; j++)
+		if (is_same_counter(&charges[j], c))
+			before = plus(before, charges[j].amount);
+	c->used = plus(window_used(w, window_slot(now_ms, c->period)), before);
+	left = c->used >= c->count ? 0 : c->count - c->used;
+	c->exceeded = c->amount > left;
+	c->retry_ms = c->exceeded ? window_wait(w, now_ms, c->period, c->count,
+						plus(c->amount, before)) : 0;
+}
+
+void
+usage_weigh(struct usage *u, struct counter *const *counters, struct charge *charges, size_t n,
+	    int64_t now_ms)
+{
+	static const struct window empty;
+
+	pthread_mutex_lock(&u->lock);
+	for (size_t i = 0; i < n; i++) {
+		const struct counter *k = counters != NULL ? counters[i]
+			: lookup(u, &charges[i], hash_charge(&charges[i]));
+
+		weigh(k != NULL ? &k->window : &empty, charges, i, now_ms);
+	}
+	pthread_mutex_unlock(&u->lock);
+}
+
+uint64_t
+usage_add(struct usage *u, struct counter *c, int64_t now_ms, uint64_t amount)
+{
+	uint64_t sum;
+
+	pthread_mutex_lock(&u->lock);
+	window_add(&c->window, window_slot(now_ms, c->period), amount);
+	sum = c->window.used[c->window.newest % WINDOW_SPAN];
+	pthread_mutex_unlock(&u->lock);
+	return sum;
+}
+
+void
+usage_keep(struct usage *u, int64_t now_ms)
+{
+	pthread_mutex_lock(&u->lock);
+	for (struct counter *k = u->touched; k != NULL; k = k->next_touched)
+		k->touched = false;
+	u->touched = NULL;
+	if (u->n > COUNTERS_MAX)
+		sweep(u, is_idle, now_ms);
+	if (u->n > COUNTERS_MAX)
+		sweep(u, is_any, now_ms);
+	pthread_mutex_unlock(&u->lock);
+}
+
+void
+usage_undo(struct usage *u)
+{
+	pthread_mutex_lock(&u->lock);
+	sweep(u, is_touched, 0);
+	u->touched = NULL;
+	pthread_mutex_unlock(&u->lock);
+}

@@ -1,0 +1,57 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Windows in memory: one per counter (scope, unit, period, key). The writer's
+ * thread changes them; peek reads them from any thread. Changes of a batch
+ * are kept by usage_keep() or forgotten, to be loaded again, by usage_undo().
+ */
+#ifndef POSTERN_SQL_USAGE_H
+#define POSTERN_SQL_USAGE_H
+
+#include <stddef.h>
+
+#include "base/charge.h"
+#include "base/window.h"
+
+struct usage;
+
+struct counter {
+	struct counter *next;
+	struct counter *next_touched;
+	bool touched;
+	int64_t limit_id;         /* the backend's key */
+	struct window window;
+	enum unit unit;
+	uint32_t period;
+	uint32_t hash;
+	char *scope;
+	char *key;
+};
+
+struct usage *usage_new(void);
+void usage_free(struct usage **u);
+
+/* Finds the counter of a charge, or makes an empty one (*is_new_r = true, to
+ * be filled by usage_load()). Writer only. NULL when memory is short. The
+ * counter stays until usage_keep() or usage_undo(). */
+struct counter *usage_find(struct usage *u, const struct charge *c, bool *is_new_r);
+
+/* Puts what the database holds into a new counter. */
+void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w);
+
+/* Fills used, exceeded and retry_ms of each charge. counters: as found, or
+ * NULL to look them up (what is not there is unused). Charges of one counter
+ * add up. */
+void usage_weigh(struct usage *u, struct counter *const *counters, struct charge *charges,
+		 size_t n, int64_t now_ms);
+
+/* Adds to a counter; the slot's sum afterwards. */
+uint64_t usage_add(struct usage *u, struct counter *c, int64_t now_ms, uint64_t amount);
+
+void usage_keep(struct usage *u, int64_t now_ms);
+void usage_undo(struct usage *u);
+
+/* Forgets everything. */
+void usage_clear(struct usage *u);
+
+#endif

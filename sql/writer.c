@@ -1,0 +1,286 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Group commit. Admits wait for their result on the stack of their caller;
+ * records are copied and bounded; refusal counts are fetched once a second.
+ */
+#include "sql/writer.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+
+#define ADMITS_MAX 256u
+#define RECORDS_MAX 1024u
+#define REFUSALS_MAX 512u
+#define LOG_EVERY_MS 60000
+
+struct waiter {
+	struct waiter *next;
+	struct admit *admit;
+	pthread_cond_t done;
+	bool is_done;
+	const char *error;
+};
+
+struct queued {
+	struct arena *arena;
+	const struct record *record;
+};
+
+struct writer {
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	pthread_t thread;
+	bool stopping;
+	struct waiter *first;
+	struct waiter **last;
+	struct queued records[RECORDS_MAX];
+	size_t n_records;
+	const char *error;
+
+	/* The thread's own. */
+	const struct store_ops *ops;
+	void *backend;
+	struct refusals *refusals;
+	struct store_options options;
+	const char *logged;
+	int64_t logged_ms;
+	struct waiter *waiters[ADMITS_MAX];
+	struct admit *admits[ADMITS_MAX];
+	const char *errors[ADMITS_MAX];
+	struct queued taken[RECORDS_MAX];
+	const struct record *taken_records[RECORDS_MAX];
+	struct refusal_delta deltas[REFUSALS_MAX];
+	struct batch batch;
+};
+
+static int64_t
+boot_ms(const struct writer *w)
+{
+	return w->options.clock->boot_ms(w->options.clock->context);
+}
+
+static void
+log_fault(struct writer *w, const char *error)
+{
+	int64_t now = boot_ms(w);
+	char line[300];
+
+	if (w->options.log == NULL)
+		return;
+	if (error == NULL) {
+		if (w->logged != NULL)
+			w->options.log(w->options.log_context, false, "the store writes again");
+		w->logged = NULL;
+		return;
+	}
+	if (w->logged == error && now - w->logged_ms < LOG_EVERY_MS)
+		return;
+	w->logged = error;
+	w->logged_ms = now;
+	snprintf(line, sizeof line, "the store cannot write: %s", error);
+	w->options.log(w->options.log_context, true, line);
+}
+
+/* Moves what is queued into the batch; the lock is held. */
+static void
+take(struct writer *w)
+{
+	struct batch *b = &w->batch;
+
+	memset(b, 0, sizeof *b);
+	b->admits = w->admits;
+	b->admit_errors = w->errors;
+	b->records = w->taken_records;
+	b->refusals = w->deltas;
+	while (w->first != NULL && b->n_admits < ADMITS_MAX) {
+		w->waiters[b->n_admits] = w->first;
+		w->admits[b->n_admits] = w->first->admit;
+		w->errors[b->n_admits] = NULL;
+		b->n_admits++;
+		w->first = w->first->next;
+	}
+	if (w->first == NULL)
+		w->last = &w->first;
+	for (size_t i = 0; i < w->n_records; i++) {
+		w->taken[i] = w->records[i];
+		w->taken_records[i] = w->records[i].record;
+	}
+	b->n_records = w->n_records;
+	w->n_records = 0;
+}
+
+/* Tells the callers and puts back what must be tried again; the lock is held. */
+static void
+finish(struct writer *w, const char *error)
+{
+	for (size_t i = 0; i < w->batch.n_admits; i++) {
+		struct waiter *x = w->waiters[i];
+
+		x->error = error != NULL ? error : w->errors[i];
+		if (x->error != NULL)
+			x->admit->charged = false;
+		x->is_done = true;
+		pthread_cond_signal(&x->done);
+	}
+	for (size_t i = 0; i < w->batch.n_records; i++)
+		if (error != NULL && w->n_records < RECORDS_MAX)
+			w->records[w->n_records++] = w->taken[i];
+		else
+			arena_free(&w->taken[i].arena);
+	w->error = error;
+}
+
+static void
+write_batch(struct writer *w)
+{
+	struct batch *b = &w->batch;
+	const char *error = NULL;
+	int rc;
+
+	b->n_refusals = refusals_take(w->refusals, w->deltas, REFUSALS_MAX);
+	if (b->n_admits + b->n_records + b->n_refusals == 0)
+		return;
+	rc = w->ops->commit(w->backend, b, &error);
+	if (rc != 0 && error == NULL)
+		error = "the write failed";
+	refusals_done(w->refusals, rc == 0,
+		      w->options.clock->wall_ms(w->options.clock->context));
+	log_fault(w, rc == 0 ? NULL : error);
+	pthread_mutex_lock(&w->lock);
+	finish(w, rc == 0 ? NULL : error);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Waits for work, at most a second; the lock is held. After a failure only
+ * admits end the wait early. */
+static void
+wait_for_work(struct writer *w)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	while (!w->stopping && w->first == NULL && (w->n_records == 0 || w->error != NULL))
+		if (pthread_cond_timedwait(&w->work, &w->lock, &until) != 0)
+			break;
+}
+
+static void *
+run(void *arg)
+{
+	struct writer *w = arg;
+	bool stopping;
+
+	do {
+		pthread_mutex_lock(&w->lock);
+		wait_for_work(w);
+		stopping = w->stopping && w->first == NULL;
+		take(w);
+		pthread_mutex_unlock(&w->lock);
+		write_batch(w);
+	} while (!stopping);
+	return NULL;
+}
+
+struct writer *
+writer_start(const struct store_ops *ops, void *backend, struct refusals *refusals,
+	     const struct store_options *o)
+{
+	struct writer *w = calloc(1, sizeof *w);
+	pthread_condattr_t attr;
+
+	if (w == NULL)
+		return NULL;
+	w->ops = ops;
+	w->backend = backend;
+	w->refusals = refusals;
+	w->options = *o;
+	w->last = &w->first;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->work, &attr);
+	pthread_condattr_destroy(&attr);
+	if (pthread_create(&w->thread, NULL, run, w) == 0)
+		return w;
+	free(w);
+	return NULL;
+}
+
+void
+writer_stop(struct writer **w)
+{
+	struct writer *x = *w;
+
+	if (x == NULL)
+		return;
+	pthread_mutex_lock(&x->lock);
+	x->stopping = true;
+	pthread_cond_signal(&x->work);
+	pthread_mutex_unlock(&x->lock);
+	pthread_join(x->thread, NULL);
+	for (size_t i = 0; i < x->n_records; i++)
+		arena_free(&x->records[i].arena);
+	pthread_cond_destroy(&x->work);
+	pthread_mutex_destroy(&x->lock);
+	free(x);
+	*w = NULL;
+}
+
+int
+writer_admit(struct writer *w, struct admit *a, const char **error_r)
+{
+	struct waiter x = { .admit = a };
+
+	a->charged = false;
+	pthread_cond_init(&x.done, NULL);
+	pthread_mutex_lock(&w->lock);
+	*w->last = &x;
+	w->last = &x.next;
+	pthread_cond_signal(&w->work);
+	while (!x.is_done)
+		pthread_cond_wait(&x.done, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_destroy(&x.done);
+	if (error_r != NULL)
+		*error_r = x.error;
+	return x.error == NULL ? 0 : -1;
+}
+
+void
+writer_record(struct writer *w, const struct record *r)
+{
+	struct queued q = { arena_new(0), NULL };
+
+	if (q.arena == NULL || (q.record = record_copy(q.arena, r)) == NULL) {
+		arena_free(&q.arena);
+		return;
+	}
+	pthread_mutex_lock(&w->lock);
+	if (w->n_records < RECORDS_MAX) {
+		w->records[w->n_records++] = q;
+		q.arena = NULL;
+		pthread_cond_signal(&w->work);
+	}
+	pthread_mutex_unlock(&w->lock);
+	arena_free(&q.arena);
+}
+
+int
+writer_health(struct writer *w, const char **error_r)
+{
+	const char *error;
+
+	pthread_mutex_lock(&w->lock);
+	error = w->error;
+	pthread_mutex_unlock(&w->lock);
+	if (error_r != NULL)
+		*error_r = error;
+	return error == NULL ? 0 : -1;
+}
