@@ -1,9 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * See address.h. One pass, one octet of lookahead; every error names the octet
- * at which certainty ended. Display names are read in display.c, patterns in
- * pattern.c.
+ * One cursor that only moves forward. Display names and encoded words are in
+ * display.c, patterns of senders in pattern.c.
  */
 #include "policy/address.h"
 
@@ -12,410 +11,460 @@
 #include "base/text.h"
 #include "policy/display.h"
 #include "policy/domain.h"
+#include "policy/network.h"
 
-#define LOCAL_MAX 256u
+#define LOCAL_MAX 64u
+#define ADDRESS_MAX 254u
 
-/* What is being read. */
-struct reader {
+struct cursor {
 	struct arena *arena;
-	const char *start, *end;
+	const char *start, *s;  /* ends in NUL */
 	struct address_error *error;
+	char *shown;            /* what a reader sees beside the address; NULL: nothing kept */
+	size_t shown_len;
 };
 
 static int
-fail(struct reader *r, const char *at, const char *what, const char *expected)
+fail(struct cursor *c, const char *what, const char *expected)
 {
-	r->error->column = (size_t)(at - r->start) + 1;
-	r->error->what = what;
-	r->error->expected = expected;
+	c->error->column = (size_t)(c->s - c->start) + 1;
+	c->error->what = what;
+	c->error->expected = expected;
 	return -1;
 }
 
-/* RFC 5322 section 3.2.3. */
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool
+is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+static bool
+is_8bit(char c)
+{
+	return (unsigned char)c >= 0x80;
+}
+
 static bool
 is_atext(char c)
 {
-	return text_is_alpha(c) || text_is_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	return text_is_alpha(c) || text_is_digit(c) ||
+	       (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
 static bool
-is_space(char c)
+is_dot_atom(const char *s)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool
-is_dot_atom(const char *s, size_t n)
-{
-	if (n == 0 || s[0] == '.' || s[n - 1] == '.')
+	if (*s == '\0')
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (s[i] == '.' ? s[i + 1] == '.' : !is_atext(s[i]))
+	for (size_t i = 0; s[i] != '\0'; i++) {
+		bool is_lone_dot = s[i] == '.' && (i == 0 || s[i + 1] == '\0' || s[i + 1] == '.');
+
+		if (is_lone_dot || (s[i] != '.' && !is_atext(s[i])))
 			return false;
+	}
 	return true;
 }
 
-static const char *
-quote_local(struct arena *a, const char *s)
+/* What stands at the cursor where it should not. */
+static int
+fail_here(struct cursor *c, const char *expected)
 {
-	struct text t = {0};
-	const char *r;
+	static const struct {
+		char c;
+		const char *what;
+	} marks[] = {
+		{ '\0', "the end" },          { ' ', "white space" },
+		{ '\t', "white space" },      { '\r', "a line end" },
+		{ '\n', "a line end" },       { '(', "a comment" },
+		{ ')', "a closing parenthesis" }, { '<', "a second '<'" },
+		{ '>', "'>'" },               { ',', "a list of mailboxes" },
+		{ ':', "a group or a route" }, { ';', "a semicolon" },
+		{ '@', "a second '@'" },      { '"', "a quotation mark" },
+		{ '\\', "a backslash outside quotes" }, { '[', "a bracket" },
+		{ ']', "a bracket" },
+	};
 
-	text_add_char(&t, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			text_add_char(&t, '\\');
-		text_add_char(&t, *s);
-	}
-	text_add_char(&t, '"');
-	r = arena_string(a, text_string(&t));
-	text_free(&t);
-	return r;
+	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+		if (*c->s == marks[i].c)
+			return fail(c, marks[i].what, expected);
+	if (is_control(*c->s))
+		return fail(c, "a control octet", expected);
+	if (is_8bit(*c->s))
+		return fail(c, "an octet that is not ASCII", expected);
+	return fail(c, "text that does not belong here", expected);
 }
 
-/* A quoted local part that starts at s; *next_r is behind its last quote. */
+/* The quoted local part: without quotes into r->local. */
 static int
-quoted_local(struct reader *r, const char *s, const char *end, const char **next_r, struct address *a)
+read_quoted_local(struct cursor *c, struct address *r)
 {
-	struct text t = {0};
-	const char *p;
-	int result = 0;
+	const char *open = c->s;
+	char buf[LOCAL_MAX + 1];
+	size_t len = 0;
 
-	for (p = s + 1; p < end && *p != '"'; p++) {
-		if (*p == '\\')
-			p++;
-		if (p >= end || (unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f) {
-			result = fail(r, p < end ? p : s, "an octet that no quoted local part holds", "printable ASCII");
-			break;
+	for (c->s++; *c->s != '"'; c->s++) {
+		if (*c->s == '\\') {
+			c->s++;
+			if (*c->s != '"' && *c->s != '\\')
+				return fail(c, "a needless backslash", "'\"' or '\\' after it");
+		} else if (*c->s != ' ' && (*c->s <= ' ' || *c->s > '~')) {
+			return fail_here(c, "the closing quotation mark");
 		}
-		text_add_char(&t, *p);
+		if (len == LOCAL_MAX)
+			return fail(c, "a local part of more than 64 octets", "a shorter one");
+		buf[len++] = *c->s;
 	}
-	if (result == 0 && p >= end)
-		result = fail(r, s, "a quote that is not closed", "'\"'");
-	if (result == 0) {
-		a->local = arena_string(r->arena, text_string(&t));
-		a->is_quoted = true;
-		if (is_dot_atom(a->local, strlen(a->local)))
-			result = fail(r, s, "needless quotes, a second spelling of the address",
-				      "the local part without quotes");
+	c->s++;
+	buf[len] = '\0';
+	if (is_dot_atom(buf)) {
+		c->s = open;
+		return fail(c, "needless quotes", "the local part without quotes");
 	}
-	text_free(&t);
-	*next_r = p + 1;
-	return result;
-}
-
-/* What a stray octet in an address means. */
-static int
-stray(struct reader *r, const char *at)
-{
-	unsigned char c = (unsigned char)*at;
-
-	if (c >= 0x80)
-		return fail(r, at, "an octet beyond ASCII in the local part", "ASCII");
-	if (c == '(' || c == ')')
-		return fail(r, at, "a comment inside the address", "local-part@domain without comments");
-	if (is_space(*at))
-		return fail(r, at, "white space inside the address", "local-part@domain without spaces");
-	if (c == '@')
-		return fail(r, at, "a second '@' or a route", "one '@'");
-	if (c == ':')
-		return fail(r, at, "a group or a route", "one mailbox");
-	if (c == ',' || c == ';')
-		return fail(r, at, "a list", "one mailbox");
-	if (c < 0x20 || c == 0x7f)
-		return fail(r, at, "a control octet", "printable ASCII");
-	return fail(r, at, "an octet that no address holds there", "local-part@domain");
-}
-
-static int
-plain_local(struct reader *r, const char *s, const char *end, const char **next_r, struct address *a)
-{
-	const char *p = s;
-
-	while (p < end && (is_atext(*p) || *p == '.'))
-		p++;
-	*next_r = p;
-	if (p == s)
-		return p == end ? fail(r, p, "no address", "local-part@domain") : stray(r, p);
-	if (p == end)
-		return fail(r, p, "an address without a domain", "'@' and a domain");
-	if (*p != '@')
-		return stray(r, p);
-	if (!is_dot_atom(s, (size_t)(p - s)))
-		return fail(r, s, "a local part with a dot at its edge or two in a row", "a plain local part");
-	a->local = arena_substring(r->arena, s, (size_t)(p - s));
+	r->local = arena_substring(c->arena, buf, len);
+	r->is_quoted = true;
 	return 0;
 }
 
 static int
-domain_part(struct reader *r, const char *s, const char *end, struct address *a)
+read_local(struct cursor *c, struct address *r)
 {
-	size_t n = (size_t)(end - s), column = 1;
-	const char *what = "";
+	const char *from = c->s;
 
-	if (n == 0)
-		return fail(r, s, "an address without a domain", "a domain");
-	if (*s == '[') {
-		for (const char *p = s + 1; p < end - 1; p++)
-			if (!text_is_alpha(*p) && !text_is_digit(*p) && *p != '.' && *p != ':' && *p != '-')
-				return fail(r, p, "an octet that no address literal holds", "an address literal");
-		if (n < 3 || end[-1] != ']')
-			return fail(r, s, "an address literal that is not closed", "']'");
-		a->is_literal = true;
-		a->domain = arena_lower(r->arena, s, n);
-		return 0;
-	}
-	for (const char *p = s; p < end; p++)
-		if (*p == '@' || *p == '(' || *p == ')' || *p == ':' || *p == ',' || *p == ';' || is_space(*p))
-			return stray(r, p);
-	a->domain = domain_normalise(r->arena, s, n, &what, &column);
-	return a->domain == NULL ? fail(r, s + column - 1, what, "a domain name") : 0;
+	if (*c->s == '"')
+		return read_quoted_local(c, r);
+	for (; is_atext(*c->s) || *c->s == '.'; c->s++)
+		if (*c->s == '.' && (c->s == from || c->s[-1] == '.'))
+			return fail(c, "a dot with no atom before it", "an atom");
+	if (c->s == from)
+		return *c->s == '@' ? fail(c, "a source route or no local part", "a local part")
+				    : fail_here(c, "a local part");
+	if (c->s[-1] == '.')
+		return fail(c, "a dot with no atom after it", "an atom");
+	if ((size_t)(c->s - from) > LOCAL_MAX)
+		return fail(c, "a local part of more than 64 octets", "a shorter one");
+	r->local = arena_substring(c->arena, from, (size_t)(c->s - from));
+	return 0;
 }
 
-/* RFC 5322 section 3.4.1 without comments, white space and obsolete forms. */
+/* "[10.1.2.3]" or "[IPv6:2001:db8::1]". */
 static int
-addr_spec(struct reader *r, const char *s, const char *end, struct address *a)
+read_literal(struct cursor *c, struct address *r)
 {
-	const char *at = s;
-	int result;
+	char buf[IP_TEXT_SIZE + 8];
+	struct ip ip;
+	size_t len = strcspn(c->s, "]");
 
-	*a = (struct address){.local = "", .domain = "", .text = ""};
-	if (s < end && *s == '@')
-		return fail(r, s, "a route or an empty local part", "a local part");
-	result = s < end && *s == '"' ? quoted_local(r, s, end, &at, a) : plain_local(r, s, end, &at, a);
-	if (result != 0)
-		return -1;
-	if (at >= end)
-		return fail(r, end, "an address without a domain", "'@' and a domain");
-	if (*at != '@')
-		return stray(r, at);
-	if (strlen(a->local) > LOCAL_MAX)
-		return fail(r, s, "a local part of more than 256 octets", "a shorter one");
-	if (domain_part(r, at + 1, end, a) != 0)
-		return -1;
-	a->has_routing = strpbrk(a->local, "%!@") != NULL;
-	a->text = arena_printf(r->arena, "%s@%s", a->is_quoted ? quote_local(r->arena, a->local) : a->local, a->domain);
+	if (c->s[len] != ']' || len - 1 >= sizeof buf)
+		return fail(c, "an address literal that does not end", "']'");
+	memcpy(buf, c->s + 1, len - 1);
+	buf[len - 1] = '\0';
+	if (ip_parse(buf, &ip) != 0 ||
+	    (strchr(buf, ':') != NULL && !text_has_prefix(buf, "IPv6:")))
+		return fail(c, "an address literal that is no IP address", "an IP address");
+	r->domain = arena_lower(c->arena, c->s, len + 1);
+	r->is_literal = true;
+	c->s += len + 1;
 	return 0;
+}
+
+static int
+read_domain(struct cursor *c, struct address *r)
+{
+	const char *from = c->s, *why;
+	size_t column;
+
+	if (*c->s == '[')
+		return read_literal(c, r);
+	while (text_is_alpha(*c->s) || text_is_digit(*c->s) || *c->s == '-' || *c->s == '.' ||
+	       is_8bit(*c->s))
+		c->s++;
+	if (c->s == from)
+		return fail_here(c, "a domain");
+	r->domain = domain_normalise(c->arena, from, (size_t)(c->s - from), &why, &column);
+	if (r->domain == NULL) {
+		r->domain = "";
+		c->s = from + column - 1;
+		return fail(c, why, "a domain");
+	}
+	return 0;
+}
+
+/* The local part as it must be written. */
+static const char *
+written_local(struct arena *a, const struct address *r)
+{
+	char buf[2 * LOCAL_MAX + 3];
+	size_t len = 0;
+
+	if (!r->is_quoted)
+		return r->local;
+	buf[len++] = '"';
+	for (const char *s = r->local; *s != '\0' && len + 3 < sizeof buf; s++) {
+		if (*s == '"' || *s == '\\')
+			buf[len++] = '\\';
+		buf[len++] = *s;
+	}
+	buf[len++] = '"';
+	return arena_substring(a, buf, len);
+}
+
+static void
+clear_address(struct address *r)
+{
+	memset(r, 0, sizeof *r);
+	r->local = r->domain = r->text = "";
+}
+
+/* local-part "@" domain, and nothing of what follows. */
+static int
+read_addr_spec(struct cursor *c, struct address *r)
+{
+	if (read_local(c, r) != 0)
+		return -1;
+	if (*c->s == '\0' || *c->s == '>')
+		return fail(c, "an address without a domain", "'@' and a domain");
+	if (*c->s != '@')
+		return fail_here(c, "'@'");
+	c->s++;
+	if (read_domain(c, r) != 0)
+		return -1;
+	r->text = arena_printf(c->arena, "%s@%s", written_local(c->arena, r), r->domain);
+	r->has_routing = strpbrk(r->local, "%!@") != NULL;
+	if (strlen(r->text) > ADDRESS_MAX)
+		return fail(c, "an address of more than 254 octets", "a shorter one");
+	if (arena_failed(c->arena))
+		return fail(c, "more than memory was there for", "less");
+	return 0;
+}
+
+/* "postmaster" up to the end or ">". */
+static bool
+is_postmaster(const char *s)
+{
+	return text_has_prefix(s, "postmaster") && (s[10] == '\0' || strcmp(s + 10, ">") == 0);
 }
 
 int
-address_parse_path(struct arena *arena, const char *s, bool empty_is_null, struct address *a,
+address_parse_path(struct arena *a, const char *s, bool empty_is_null, struct address *r,
 		   struct address_error *error_r)
 {
-	struct reader r = {.arena = arena, .start = s, .end = s + strlen(s), .error = error_r};
-	const char *end = r.end;
+	struct cursor c = { .arena = a, .start = s, .s = s, .error = error_r };
+	bool has_brackets = *s == '<';
 
-	*a = (struct address){.local = "", .domain = "", .text = ""};
-	if (s == end) {
-		a->is_null = empty_is_null;
-		return empty_is_null ? 0 : fail(&r, s, "nothing", "an address or <>");
-	}
-	if (*s == '<') {
-		if (end[-1] != '>')
-			return fail(&r, end, "an angle bracket that is not closed", "'>'");
-		s++;
-		end--;
-		if (s == end) {
-			a->is_null = true;
-			return 0;
-		}
-	}
-	if ((size_t)(end - s) == strlen("postmaster") && text_same_n(s, "postmaster", strlen("postmaster"))) {
-		a->local = "postmaster";
-		a->text = "postmaster";
-		a->is_postmaster = true;
+	clear_address(r);
+	if (strcmp(s, "<>") == 0 || (*s == '\0' && empty_is_null)) {
+		r->is_null = true;
 		return 0;
 	}
-	return addr_spec(&r, s, end, a);
+	if (has_brackets)
+		c.s++;
+	if (is_postmaster(c.s) && has_brackets == (c.s[10] == '>')) {
+		r->is_postmaster = true;
+		r->local = r->text = arena_substring(a, c.s, 10);
+		return 0;
+	}
+	if (read_addr_spec(&c, r) != 0)
+		return -1;
+	if (has_brackets && *c.s != '>')
+		return fail_here(&c, "'>'");
+	if (has_brackets)
+		c.s++;
+	return *c.s == '\0' ? 0 : fail_here(&c, "the end of the address");
 }
 
-/* Past white space and comments; comments go to the display text. NULL when a
- * comment is not closed. */
-static const char *
-skip_cfws(struct reader *r, const char *p, struct text *display)
+static void
+show(struct cursor *c, char octet)
 {
-	while (p < r->end && (is_space(*p) || *p == '(')) {
-		const char *open = p;
-		size_t depth = 0;
-
-		if (is_space(*p)) {
-			text_add_char(display, ' ');
-			p++;
-			continue;
-		}
-		do {
-			if (*p == '(')
-				depth++;
-			else if (*p == ')')
-				depth--;
-			else if (*p == '\\' && p + 1 < r->end)
-				p++;
-			text_add_char(display, *p);
-			p++;
-		} while (p < r->end && depth > 0);
-		if (depth > 0) {
-			fail(r, open, "a comment that is not closed", "')'");
-			return NULL;
-		}
-	}
-	return p;
+	c->shown[c->shown_len++] = octet;
 }
 
-static const char *
-quoted_string(struct reader *r, const char *p, struct text *display)
+/* The octets of white space at s, a fold included; 0 for none. */
+static size_t
+space_length(const char *s)
 {
-	const char *open = p;
-
-	for (p++; p < r->end && *p != '"'; p++) {
-		if (*p == '\\' && p + 1 < r->end)
-			p++;
-		text_add_char(display, *p == '\r' || *p == '\n' ? ' ' : *p);
-	}
-	if (p >= r->end) {
-		fail(r, open, "a quote that is not closed", "'\"'");
-		return NULL;
-	}
-	return p + 1;
+	if (is_blank(*s))
+		return 1;
+	if (s[0] == '\n' && is_blank(s[1]))
+		return 2;
+	return s[0] == '\r' && s[1] == '\n' && is_blank(s[2]) ? 3 : 0;
 }
 
-/* Octets that no header field may hold, folding aside. */
+static void
+skip_space(struct cursor *c)
+{
+	size_t n;
+
+	if (space_length(c->s) > 0)
+		show(c, ' ');
+	while ((n = space_length(c->s)) > 0)
+		c->s += n;
+}
+
+/* One octet within quotes or a comment: what follows a backslash, white space,
+ * or text. */
 static int
-check_octets(struct reader *r)
+read_inner(struct cursor *c)
 {
-	for (const char *p = r->start; p < r->end; p++) {
-		unsigned char c = (unsigned char)*p;
+	size_t n = space_length(c->s);
 
-		if (c == '\r' && p + 1 < r->end && p[1] == '\n')
-			continue;
-		if (c == '\n' && (p + 1 == r->end || p[1] == ' ' || p[1] == '\t'))
-			continue;
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return fail(r, p, "a control octet", "printable text");
+	if (n > 0) {
+		show(c, ' ');
+		c->s += n;
+		return 0;
 	}
+	if (*c->s == '\\' && c->s[1] != '\0')
+		c->s++;
+	if (is_control(*c->s) && *c->s != '\t')
+		return fail_here(c, "the end of quotes or a comment");
+	show(c, *c->s++);
 	return 0;
 }
 
-/* What a special in a display name means. */
 static int
-stray_in_phrase(struct reader *r, const char *p)
+read_comment(struct cursor *c)
 {
-	switch (*p) {
-	case ',':
-		return fail(r, p, "a second mailbox", "one mailbox");
-	case ':':
-	case ';':
-		return fail(r, p, "a group", "one mailbox");
-	case '\\':
-		return fail(r, p, "a backslash outside quotes", "a display name or '<'");
-	case '@':
-		return fail(r, p, "an unquoted '@' in the display name", "quotes around the display name");
-	default:
-		return fail(r, p, "a special that a display name holds only in quotes", "'<'");
-	}
+	size_t depth = 0;
+
+	do {
+		if (*c->s == '(' || *c->s == ')') {
+			depth = *c->s == '(' ? depth + 1 : depth - 1;
+			show(c, *c->s++);
+		} else if (*c->s == '\0') {
+			return fail(c, "a comment that does not end", "')'");
+		} else if (read_inner(c) != 0) {
+			return -1;
+		}
+	} while (depth > 0);
+	return 0;
 }
 
-/* Reads the display name up to '<'; *at_r is there, or at the '@' of a bare
- * address, or at the end. */
 static int
-phrase(struct reader *r, const char *p, const char **at_r, struct text *display)
+skip_comments(struct cursor *c)
 {
-	while (p < r->end && *p != '<' && *p != '@') {
-		if (is_space(*p) || *p == '(') {
-			p = skip_cfws(r, p, display);
-		} else if (*p == '"') {
-			p = quoted_string(r, p, display);
-		} else if (is_atext(*p) || *p == '.' || (unsigned char)*p >= 0x80) {
-			text_add_char(display, *p++);
-		} else {
-			return stray_in_phrase(r, p);
-		}
-		if (p == NULL)
+	for (;;) {
+		skip_space(c);
+		if (*c->s != '(')
+			return 0;
+		if (read_comment(c) != 0)
 			return -1;
 	}
-	*at_r = p;
+}
+
+static int
+read_quoted_word(struct cursor *c)
+{
+	for (c->s++; *c->s != '"';) {
+		if (*c->s == '\0')
+			return fail(c, "quotes that do not end", "'\"'");
+		if (read_inner(c) != 0)
+			return -1;
+	}
+	c->s++;
+	return 0;
+}
+
+/* Whether an address without angle brackets begins here: one word, then '@'. */
+static bool
+is_bare_address(const char *s)
+{
+	if (*s == '"') {
+		for (s++; *s != '"' && *s != '\0'; s++)
+			if (*s == '\\' && s[1] != '\0')
+				s++;
+		return *s == '"' && s[1] == '@';
+	}
+	while (is_atext(*s) || *s == '.' || is_8bit(*s))
+		s++;
+	return *s == '@';
+}
+
+/* The display name, up to '<'. */
+static int
+read_phrase(struct cursor *c)
+{
+	while (*c->s != '<') {
+		if (*c->s == '"') {
+			if (read_quoted_word(c) != 0)
+				return -1;
+		} else if (is_atext(*c->s) || *c->s == '.' || is_8bit(*c->s)) {
+			show(c, *c->s++);
+		} else if (space_length(c->s) > 0 || *c->s == '(') {
+			if (skip_comments(c) != 0)
+				return -1;
+		} else if (*c->s == '\0') {
+			return fail(c, "no address with a domain", "one mailbox");
+		} else if (*c->s == ':') {
+			return fail(c, "a group", "one mailbox");
+		} else if (*c->s == '@') {
+			return fail(c, "an '@' in a display name without quotes", "'<'");
+		} else {
+			return fail_here(c, "one mailbox");
+		}
+	}
 	return 0;
 }
 
 static int
-expect_end(struct reader *r, const char *p, struct text *display)
+read_angle_address(struct cursor *c, struct address *r)
 {
-	p = skip_cfws(r, p, display);
-	if (p == NULL)
+	c->s++;
+	if (*c->s == '>')
+		return fail(c, "an empty address", "an address");
+	if (read_addr_spec(c, r) != 0)
 		return -1;
-	if (p == r->end)
-		return 0;
-	if (*p == ',' || *p == '<')
-		return fail(r, p, "a second mailbox", "the end");
-	return fail(r, p, "text after the address", "the end");
+	if (*c->s != '>')
+		return fail_here(c, "'>'");
+	c->s++;
+	return 0;
 }
 
-/* [display-name] <addr-spec> */
+/* All of the value; what a reader sees beside the address into c->shown. */
 static int
-name_addr(struct reader *r, const char *open, struct mailbox *m, struct text *display)
+read_mailbox(struct cursor *c, struct address *r)
 {
-	const char *p = open + 1;
-	bool quoted = false;
-
-	while (p < r->end && (quoted || *p != '>')) {
-		if (*p == '\\' && quoted && p + 1 < r->end)
-			p++;
-		else if (*p == '"')
-			quoted = !quoted;
-		p++;
+	if (skip_comments(c) != 0)
+		return -1;
+	if (is_bare_address(c->s)) {
+		if (read_addr_spec(c, r) != 0)
+			return -1;
+	} else if (read_phrase(c) != 0 || read_angle_address(c, r) != 0) {
+		return -1;
 	}
-	if (p >= r->end)
-		return fail(r, r->end, "an angle bracket that is not closed", "'>'");
-	if (addr_spec(r, open + 1, p, &m->address) != 0)
+	if (skip_comments(c) != 0)
 		return -1;
-	return expect_end(r, p + 1, display);
-}
-
-/* addr-spec alone: what stood before its '@' was no display name. */
-static int
-bare(struct reader *r, struct mailbox *m, struct text *display)
-{
-	const char *s, *p;
-	bool quoted = false;
-
-	text_clear(display);
-	s = skip_cfws(r, r->start, display);
-	if (s == NULL)
-		return -1;
-	for (p = s; p < r->end && (quoted || (!is_space(*p) && *p != '(' && *p != ',' && *p != '<')); p++) {
-		if (*p == '\\' && quoted && p + 1 < r->end)
-			p++;
-		else if (*p == '"')
-			quoted = !quoted;
-	}
-	if (p < r->end && *p == '(' && p > s && !is_space(p[-1]) && memchr(s, '@', (size_t)(p - s)) == NULL)
-		return stray(r, p);
-	if (addr_spec(r, s, p, &m->address) != 0)
-		return -1;
-	return expect_end(r, p, display);
+	return *c->s == '\0' ? 0 : fail_here(c, "the end after one mailbox");
 }
 
 int
-address_parse_mailbox(struct arena *arena, const char *value, struct mailbox *m, struct address_error *error_r)
+address_parse_mailbox(struct arena *a, const char *value, struct mailbox *r,
+		      struct address_error *error_r)
 {
-	struct reader r = {.arena = arena, .start = value, .end = value + strlen(value), .error = error_r};
-	struct text display = {0};
-	const char *at = value;
-	int result;
+	struct cursor c = { .arena = a, .start = value, .s = value, .error = error_r };
+	struct display d;
+	size_t start = 0;
 
-	*m = (struct mailbox){.address = {.local = "", .domain = "", .text = ""}, .display = ""};
-	result = check_octets(&r) == 0 ? phrase(&r, value, &at, &display) : -1;
-	if (result == 0 && at == r.end)
-		result = fail(&r, at, "no address", "local-part@domain");
-	else if (result == 0)
-		result = *at == '<' ? name_addr(&r, at, m, &display) : bare(&r, m, &display);
-	if (result == 0)
-		display_read(arena, &display, m);
-	text_free(&display);
-	return result;
-}
-
-bool
-address_same(const struct address *a, const struct address *b)
-{
-	return a->is_null == b->is_null && text_same(a->local, b->local) && text_same(a->domain, b->domain);
+	memset(r, 0, sizeof *r);
+	clear_address(&r->address);
+	r->display = "";
+	c.shown = arena_alloc(a, strlen(value) + 2);
+	if (c.shown == NULL)
+		return fail(&c, "more than memory was there for", "less");
+	if (read_mailbox(&c, &r->address) != 0)
+		return -1;
+	while (c.shown_len > 0 && c.shown[c.shown_len - 1] == ' ')
+		c.shown_len--;
+	while (start < c.shown_len && c.shown[start] == ' ')
+		start++;
+	display_decode(a, c.shown + start, c.shown_len - start, &d);
+	r->display = d.text;
+	r->has_encoded_word = d.has_encoded_word;
+	r->display_is_certain = d.is_certain;
+	return 0;
 }

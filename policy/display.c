@@ -1,239 +1,403 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * RFC 2047 encoded words decoded as far as ASCII goes: enough to see an address
- * that a display name would show. Charsets that keep ASCII octets as they are
- * are read as octets; what is not among them is not certain.
+ * Encoded words, and what a display name may pretend. Decoding is never done
+ * before an address is parsed, only to see what a person would see.
  */
 #include "policy/display.h"
 
 #include <string.h>
 
+#include "base/text.h"
+#include "policy/address.h"
 
-#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+enum charset { CHARSET_UNKNOWN, CHARSET_ASCII, CHARSET_UTF8, CHARSET_LEGACY, CHARSET_ISO2022 };
 
-/* Charsets in which every ASCII octet outside a multi-octet character means
- * itself; a final * stands for any tail. */
-static const char *const ascii_compatible[] = {
-	"utf-8", "us-ascii", "iso-8859-*", "windows-125*", "windows-874", "cp125*", "koi8-*", "gb2312", "gbk",
-	"gb18030", "big5*", "euc-*", "shift_jis", "shift-jis", "ks_c_5601-1987", "tis-620", "macintosh",
-	"iso-2022-*",
+/* One encoded word in the raw text. */
+struct word {
+	const char *charset;
+	size_t charset_len;
+	char encoding;          /* 'b' or 'q' */
+	const char *body;
+	size_t body_len;
+	size_t len;             /* octets of the whole word */
 };
 
-static bool
-charset_is_known(const char *charset)
+struct decoder {
+	char *out;
+	size_t len;
+	size_t checked;         /* octets of out before this are known to be what they are */
+	bool is_certain;
+	bool is_ascii_state;    /* ISO 2022: what follows is ASCII */
+	bool is_shifted;        /* ISO 2022: after SO */
+	size_t escape;          /* ISO 2022: octets of an escape sequence seen */
+	char escape_first;
+};
+
+/* Charsets whose ASCII octets are ASCII; a final * stands for anything. */
+static const struct {
+	const char *pattern;
+	enum charset charset;
+} charsets[] = {
+	{ "utf-8", CHARSET_UTF8 },      { "utf8", CHARSET_UTF8 },
+	{ "us-ascii", CHARSET_ASCII },  { "ascii", CHARSET_ASCII },
+	{ "iso-8859-*", CHARSET_LEGACY }, { "windows-125*", CHARSET_LEGACY },
+	{ "windows-874", CHARSET_LEGACY }, { "cp125*", CHARSET_LEGACY },
+	{ "koi8-*", CHARSET_LEGACY },   { "gb2312", CHARSET_LEGACY },
+	{ "gbk", CHARSET_LEGACY },      { "gb18030", CHARSET_LEGACY },
+	{ "big5", CHARSET_LEGACY },     { "euc-*", CHARSET_LEGACY },
+	{ "shift_jis", CHARSET_LEGACY }, { "ks_c_5601-1987", CHARSET_LEGACY },
+	{ "iso-2022-*", CHARSET_ISO2022 },
+};
+
+static enum charset
+find_charset(const struct word *w)
 {
-	for (size_t i = 0; i < COUNT_OF(ascii_compatible); i++)
-		if (text_glob(ascii_compatible[i], charset))
-			return true;
-	return false;
+	char name[32];
+	const char *star = memchr(w->charset, '*', w->charset_len);
+	size_t len = star != NULL ? (size_t)(star - w->charset) : w->charset_len;
+
+	if (len >= sizeof name)
+		return CHARSET_UNKNOWN;
+	memcpy(name, w->charset, len);
+	name[len] = '\0';
+	for (size_t i = 0; i < sizeof charsets / sizeof charsets[0]; i++)
+		if (text_glob(charsets[i].pattern, name))
+			return charsets[i].charset;
+	return CHARSET_UNKNOWN;
+}
+
+/* The encoded word at s; false when it is none that is well formed. */
+static bool
+find_word(const char *s, const char *end, struct word *w)
+{
+	const char *p = s + 2;
+
+	w->charset = p;
+	while (p < end && *p > ' ' && *p <= '~' && strchr("()<>@,;:\\\"/[]?.=", *p) == NULL)
+		p++;
+	w->charset_len = (size_t)(p - w->charset);
+	if (w->charset_len == 0 || end - p < 3 || p[0] != '?' || p[2] != '?')
+		return false;
+	w->encoding = text_lower_char(p[1]);
+	if (w->encoding != 'b' && w->encoding != 'q')
+		return false;
+	p += 3;
+	w->body = p;
+	while (p < end && *p > ' ' && *p <= '~' && *p != '?')
+		p++;
+	w->body_len = (size_t)(p - w->body);
+	if (end - p < 2 || p[0] != '?' || p[1] != '=')
+		return false;
+	w->len = (size_t)(p + 2 - s);
+	return true;
+}
+
+static void
+start_iso2022(struct decoder *d)
+{
+	d->is_ascii_state = true;
+	d->is_shifted = false;
+	d->escape = 0;
+	d->escape_first = '\0';
+}
+
+/* Follows the escape sequences; true for an octet that is ASCII. */
+static bool
+step_iso2022(struct decoder *d, char c)
+{
+	if (d->escape > 0) {
+		bool is_final = d->escape > 1 ? c >= '0' && c <= '~' : c >= '@' && c <= '~';
+
+		if (d->escape == 1)
+			d->escape_first = c;
+		d->escape++;
+		if (is_final) {
+			d->escape = 0;
+			if (d->escape_first == '(')
+				d->is_ascii_state = c == 'B' || c == 'J';
+			else if (d->escape_first == '$')
+				d->is_ascii_state = false;
+		}
+		return false;
+	}
+	if (c == '\033') {
+		d->escape = 1;
+		return false;
+	}
+	if (c == '\016' || c == '\017') {
+		d->is_shifted = c == '\016';
+		return false;
+	}
+	return d->is_ascii_state && !d->is_shifted;
+}
+
+/* One decoded octet. */
+static void
+put(struct decoder *d, enum charset charset, char c)
+{
+	if (charset == CHARSET_ISO2022 && !step_iso2022(d, c))
+		return;
+	if ((unsigned char)c < 0x20 || c == 0x7f) {
+		if (c != '\t')
+			d->is_certain = false;
+		c = ' ';
+	}
+	if (charset == CHARSET_ASCII && (unsigned char)c >= 0x80)
+		d->is_certain = false;
+	d->out[d->len++] = c;
 }
 
 static int
-hex(char c)
+hex_value(char c)
 {
+	c = text_lower_char(c);
 	if (text_is_digit(c))
 		return c - '0';
-	c = text_lower_char(c);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool
-decode_q(const char *s, const char *end, struct text *out)
+static void
+decode_q(struct decoder *d, enum charset charset, const char *s, size_t len)
 {
-	for (; s < end; s++) {
-		if (*s == '_') {
-			text_add_char(out, ' ');
-		} else if (*s != '=') {
-			text_add_char(out, *s);
+	for (size_t i = 0; i < len; i++) {
+		int high = i + 2 < len ? hex_value(s[i + 1]) : -1;
+		int low = i + 2 < len ? hex_value(s[i + 2]) : -1;
+
+		if (s[i] == '_') {
+			put(d, charset, ' ');
+		} else if (s[i] == '=' && high >= 0 && low >= 0) {
+			put(d, charset, (char)(unsigned char)(high * 16 + low));
+			i += 2;
 		} else {
-			if (end - s < 3 || hex(s[1]) < 0 || hex(s[2]) < 0)
-				return false;
-			text_add_char(out, (char)(hex(s[1]) * 16 + hex(s[2])));
-			s += 2;
+			if (s[i] == '=')
+				d->is_certain = false;
+			put(d, charset, s[i]);
 		}
 	}
-	return true;
 }
 
 static int
 base64_value(char c)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c == '\0' ? NULL : strchr(digits, c);
-
-	return p == NULL ? -1 : (int)(p - digits);
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (text_is_digit(c))
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	return c == '/' ? 63 : -1;
 }
 
-static bool
-decode_b(const char *s, const char *end, struct text *out)
+static void
+decode_b(struct decoder *d, enum charset charset, const char *s, size_t len)
 {
 	unsigned bits = 0, n = 0;
+	size_t padding = 0;
 
-	for (; s < end && *s != '='; s++) {
-		int v = base64_value(*s);
+	for (size_t i = 0; i < len; i++) {
+		int v = base64_value(s[i]);
 
-		if (v < 0)
-			return false;
-		bits = (bits << 6 | (unsigned)v) & 0xffff;
+		if (s[i] == '=') {
+			padding++;
+			continue;
+		}
+		if (v < 0 || padding > 0) {
+			d->is_certain = false;
+			if (v < 0)
+				continue;
+		}
+		bits = (bits << 6 | (unsigned)v) & 0xffffffu;
 		n += 6;
 		if (n >= 8) {
 			n -= 8;
-			text_add_char(out, (char)(bits >> n & 0xff));
+			put(d, charset, (char)(unsigned char)(bits >> n & 0xffu));
 		}
 	}
-	while (s < end && *s == '=')
-		s++;
-	return s == end;
+	if (len % 4 != 0 || padding > 2 || (n > 0 && (bits & ((1u << n) - 1)) != 0))
+		d->is_certain = false;
 }
 
-/* ISO 2022: only what stands in the ASCII state is ASCII. */
+/* All since the last check must be UTF-8. */
 static void
-keep_ascii_state(struct text *t)
+check_utf8(struct decoder *d)
 {
-	bool ascii = true;
-	size_t k = 0;
-
-	for (size_t i = 0; i < t->len; i++) {
-		if (t->s[i] == 0x1b && i + 2 < t->len) {
-			ascii = t->s[i + 1] == '(' && (t->s[i + 2] == 'B' || t->s[i + 2] == 'J');
-			i += 2;
-		} else if (ascii) {
-			t->s[k++] = t->s[i];
-		}
-	}
-	t->len = k;
-	if (t->s != NULL)
-		t->s[k] = '\0';
+	if (!text_is_utf8(d->out + d->checked, d->len - d->checked))
+		d->is_certain = false;
+	d->checked = d->len;
 }
 
-/* Decodes the encoded word at s ("=?..."); returns its end, or NULL when it is
- * malformed or cannot be read for certain. */
-static const char *
-encoded_word(struct arena *a, const char *s, const char *end, struct text *out)
+static void
+decode_word(struct decoder *d, const struct word *w)
 {
-	const char *charset = s + 2, *q1, *q2, *stop, *star;
-	struct text word = {0};
-	const char *name;
-	bool ok;
+	enum charset charset = find_charset(w);
+	bool is_utf8 = charset == CHARSET_UTF8 || charset == CHARSET_ASCII;
 
-	q1 = memchr(charset, '?', (size_t)(end - charset));
-	q2 = q1 == NULL || end - q1 < 3 ? NULL : q1 + 2;
-	if (q2 == NULL || *q2 != '?')
-		return NULL;
-	stop = memchr(q2 + 1, '?', (size_t)(end - q2 - 1));
-	if (stop == NULL || stop + 1 >= end || stop[1] != '=')
-		return NULL;
-	star = memchr(charset, '*', (size_t)(q1 - charset)); /* RFC 2231: a language behind it */
-	name = arena_lower(a, charset, (size_t)((star == NULL ? q1 : star) - charset));
-	ok = charset_is_known(name);
-	if (text_lower_char(q1[1]) == 'q')
-		ok = ok && decode_q(q2 + 1, stop, &word);
-	else if (text_lower_char(q1[1]) == 'b')
-		ok = ok && decode_b(q2 + 1, stop, &word);
+	if (charset == CHARSET_UNKNOWN)
+		d->is_certain = false;
+	if (!is_utf8)
+		check_utf8(d);
+	start_iso2022(d);
+	if (w->encoding == 'b')
+		decode_b(d, charset, w->body, w->body_len);
 	else
-		ok = false;
-	if (ok && text_has_prefix(name, "iso-2022-"))
-		keep_ascii_state(&word);
-	if (ok && strcmp(name, "utf-8") == 0)
-		ok = text_is_utf8(text_string(&word), word.len);
-	if (ok && memchr(text_string(&word), '\0', word.len) != NULL)
-		ok = false;
-	if (ok)
-		text_add_octets(out, text_string(&word), word.len);
-	text_free(&word);
-	return ok ? stop + 2 : NULL;
-}
-
-static bool
-only_spaces(const char *s, const char *end)
-{
-	while (s < end && (*s == ' ' || *s == '\t'))
-		s++;
-	return s == end;
+		decode_q(d, charset, w->body, w->body_len);
+	if (d->escape > 0)
+		d->is_certain = false;
+	if (!is_utf8)
+		d->checked = d->len;
 }
 
 void
-display_read(struct arena *a, const struct text *raw, struct mailbox *m)
+display_decode(struct arena *a, const char *raw, size_t len, struct display *r)
 {
-	const char *s = text_string(raw), *end = s + raw->len, *plain = s;
-	struct text out = {0};
-	bool after_word = false;
+	struct decoder d = { .out = arena_alloc(a, len + 1), .is_certain = true };
+	const char *s = raw, *end = raw + len;
+	struct word w;
 
-	m->display_is_certain = !raw->failed && text_is_utf8(s, raw->len);
-	for (const char *p = s; p < end;) {
+	r->text = "";
+	r->has_encoded_word = false;
+	r->is_certain = false;
+	if (d.out == NULL)
+		return;
+	while (s < end) {
+		bool is_mark = end - s >= 2 && s[0] == '=' && s[1] == '?';
 		const char *next;
 
-		if (p[0] != '=' || p + 1 >= end || p[1] != '?') {
-			p++;
+		if (!is_mark || !find_word(s, end, &w)) {
+			d.is_certain = d.is_certain && !is_mark;
+			d.out[d.len++] = *s++;
 			continue;
 		}
+		r->has_encoded_word = true;
+		decode_word(&d, &w);
+		s += w.len;
 		/* White space between two encoded words is not shown. */
-		if (!after_word || !only_spaces(plain, p))
-			text_add_octets(&out, plain, (size_t)(p - plain));
-		m->has_encoded_word = true;
-		next = encoded_word(a, p, end, &out);
-		if (next == NULL) {
-			m->display_is_certain = false;
-			plain = p;
-			break;
-		}
-		p = plain = next;
-		after_word = true;
+		for (next = s; next < end && (*next == ' ' || *next == '\t'); next++)
+			;
+		if (end - next >= 2 && next[0] == '=' && next[1] == '?')
+			s = next;
 	}
-	text_add_octets(&out, plain, (size_t)(end - plain));
-	m->display = arena_string(a, text_string(&out) + strspn(text_string(&out), " "));
-	if (out.failed)
-		m->display_is_certain = false;
-	text_free(&out);
+	check_utf8(&d);
+	r->text = d.out;
+	r->is_certain = d.is_certain;
+}
+
+/* The octets of an at sign at s, also of its wide and small forms; 0 for none. */
+static size_t
+at_sign(const char *s)
+{
+	if (*s == '@')
+		return 1;
+	return strncmp(s, "\xef\xbc\xa0", 3) == 0 || strncmp(s, "\xef\xb9\xab", 3) == 0 ? 3 : 0;
+}
+
+static bool
+is_domain_octet(char c)
+{
+	return (unsigned char)c >= 0x80 || text_is_alpha(c) || text_is_digit(c) || c == '-' ||
+	       c == '.' || c == '_';
 }
 
 static bool
 is_local_octet(char c)
 {
-	return text_is_alpha(c) || text_is_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
+	return is_domain_octet(c) || (c != '\0' && strchr("!#$%&'*+/=?^`{|}~", c) != NULL);
+}
+
+/* The octets of what looks like a dotted domain at s, or 0. */
+static size_t
+dotted_domain(const char *s)
+{
+	size_t len = 0, dots = 0;
+
+	while (is_domain_octet(s[len]) && at_sign(s + len) == 0) {
+		/* Also the ideographic and the wide full stop. */
+		if (strncmp(s + len, "\xe3\x80\x82", 3) == 0 ||
+		    strncmp(s + len, "\xef\xbc\x8e", 3) == 0)
+			dots++;
+		len++;
+	}
+	while (len > 0 && (s[len - 1] == '.' || s[len - 1] == '-'))
+		len--;
+	for (size_t i = 1; i < len; i++)
+		dots += s[i] == '.';
+	return dots > 0 ? len : 0;
 }
 
 const char *
 address_find_in_text(struct arena *a, const char *text, struct address *r)
 {
-	const char *at = strchr(text, '@');
+	const char *start = text;
 
-	for (; at != NULL; at = strchr(at + 1, '@')) {
-		const char *s = at, *e = at + 1;
+	memset(r, 0, sizeof *r);
+	r->local = r->domain = r->text = "";
+	r->is_null = true;
+	for (const char *s = text; *s != '\0';) {
 		struct address_error error;
+		size_t at = at_sign(s), domain_len;
+		const char *local = s;
 
-		while (s > text && at - s < 64 && is_local_octet(s[-1]))
-			s--;
-		while (e - at < 255 && (text_is_alpha(*e) || text_is_digit(*e) || *e == '-' || *e == '.'))
-			e++;
-		while (e > at + 1 && (e[-1] == '.' || e[-1] == '-'))
-			e--;
-		if (s == at || memchr(at, '.', (size_t)(e - at)) == NULL)
+		if (at == 0) {
+			s++;
 			continue;
-		if (address_parse_path(a, arena_substring(a, s, (size_t)(e - s)), false, r, &error) != 0)
-			*r = (struct address){.local = "", .domain = "", .text = "", .is_null = true};
-		return e;
+		}
+		while (local > start && is_local_octet(local[-1]))
+			local--;
+		domain_len = dotted_domain(s + at);
+		start = s + at;
+		if (local < s && domain_len > 0) {
+			const char *found =
+				arena_substring(a, local, (size_t)(s - local) + at + domain_len);
+			struct address parsed;
+
+			if (address_parse_path(a, found, false, &parsed, &error) == 0)
+				*r = parsed;
+			return s + at + domain_len;
+		}
+		s += at;
 	}
 	return NULL;
+}
+
+/* Overrides, embeddings and isolates. */
+static bool
+is_bidi_control(int32_t c)
+{
+	return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/* What shows nothing and so may stand unseen within an address. */
+static bool
+is_invisible(int32_t c)
+{
+	return c == 0xAD || c == 0x34F || c == 0x61C || (c >= 0x200B && c <= 0x200F) ||
+	       (c >= 0x2060 && c <= 0x2064) || c == 0xFEFF;
 }
 
 bool
 address_display_is_hostile(const char *display)
 {
-	bool in_angle = false;
+	const char *end = display + strlen(display);
+	bool in_brackets = false, has_at = false, has_invisible = false;
 
-	for (size_t i = 0, n = strlen(display), used; i < n; i += used) {
-		int32_t c = text_utf8_next(display + i, n - i, &used);
+	for (size_t used; display < end; display += used) {
+		int32_t c = text_utf8_next(display, (size_t)(end - display), &used);
 
-		if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+		if (is_bidi_control(c))
 			return true;
-		if (c == '<')
-			in_angle = true;
-		else if (c == '>')
-			in_angle = false;
-		else if (c == '@' && in_angle)
-			return true;
+		has_invisible = has_invisible || is_invisible(c);
+		if (c == '<' || c == 0xFF1C || c == 0xFE64) {
+			in_brackets = true;
+		} else if (c == '>') {
+			in_brackets = false;
+		} else if (at_sign(display) > 0) {
+			has_at = true;
+			if (in_brackets)
+				return true;
+		}
 	}
-	return false;
+	return has_at && has_invisible;
 }

@@ -1,125 +1,175 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * See domain.h.
+ * Label by label: ASCII labels are checked here, labels with octets above
+ * ASCII and A-labels by the registration rules of IDNA 2008, which map nothing.
  */
 #include "policy/domain.h"
 
 #include <idn2.h>
 #include <libpsl.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
 
 #define LABEL_MAX 63u
-#define DOMAIN_MAX 253u
+#define NAME_MAX_OCTETS 253u
 
-static const char *
-refuse(const char *what, size_t column, const char **error_r, size_t *column_r)
+/* What is read and what is made so far. */
+struct reader {
+	char name[NAME_MAX_OCTETS + 1];
+	size_t len;
+	const char *error;
+	size_t column;
+};
+
+static bool
+fail(struct reader *r, size_t column, const char *error)
 {
-	*error_r = what;
-	*column_r = column;
-	return NULL;
+	r->error = error;
+	r->column = column;
+	return false;
 }
 
-/* One label of letters, digits and inner hyphens. */
 static bool
-is_ldh(const char *s, size_t len)
+add_label(struct reader *r, const char *label, size_t len, size_t column)
 {
-	if (len == 0 || len > LABEL_MAX || s[0] == '-' || s[len - 1] == '-')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!text_is_alpha(s[i]) && !text_is_digit(s[i]) && s[i] != '-')
-			return false;
+	if (len > LABEL_MAX)
+		return fail(r, column, "a label of more than 63 octets");
+	if (r->len + (r->len > 0) + len > NAME_MAX_OCTETS)
+		return fail(r, column, "a domain of more than 253 octets");
+	if (r->len > 0)
+		r->name[r->len++] = '.';
+	memcpy(r->name + r->len, label, len);
+	r->len += len;
 	return true;
 }
 
-/* UTF-8 to A-labels by IDNA 2008 as it stands: no mapping, so what a mapping
- * would have turned into another name is an error. */
-static const char *
-convert(struct arena *a, const char *s, size_t len, const char **error_r, size_t *column_r)
-{
-	char *out = NULL;
-	const char *copy = arena_substring(a, s, len), *r;
-
-	if (!text_is_utf8(s, len) ||
-	    idn2_lookup_u8((const uint8_t *)copy, (uint8_t **)&out, IDN2_NO_TR46 | IDN2_NFC_INPUT) != IDN2_OK)
-		return refuse("a domain that is no valid internationalised name", 1, error_r, column_r);
-	r = arena_lower(a, out, strlen(out));
-	idn2_free(out);
-	return r;
-}
-
-/* An A-label must stand for a label that would become it again. */
+/* A label that needs IDNA: UTF-8, or an A-label. `label` is in ASCII lower
+ * case and ends in NUL. */
 static bool
-is_valid_a_label(const char *s, size_t len)
+add_idna_label(struct reader *r, const char *label, bool is_alabel, size_t column)
 {
-	char label[LABEL_MAX + 1], *out = NULL;
+	uint8_t *made = NULL;
+	const uint8_t *in = (const uint8_t *)label;
+	int rc = is_alabel ? idn2_register_u8(NULL, in, &made, 0)
+			   : idn2_register_u8(in, NULL, &made, 0);
 	bool ok;
 
-	memcpy(label, s, len);
-	label[len] = '\0';
-	ok = idn2_lookup_u8((const uint8_t *)label, (uint8_t **)&out, IDN2_NO_TR46) == IDN2_OK &&
-	     text_same(out, label);
-	if (out != NULL)
-		idn2_free(out);
+	if (rc != IDN2_OK || made == NULL)
+		return fail(r, column, is_alabel ? "an A-label that stands for no valid label"
+						 : "a label that IDNA 2008 does not allow");
+	if (is_alabel && strcmp((const char *)made, label) != 0)
+		ok = fail(r, column, "an A-label that is not written the one way it can be");
+	else
+		ok = add_label(r, (const char *)made, strlen((const char *)made), column);
+	idn2_free(made);
 	return ok;
 }
 
-static const char *
-check_labels(const char *domain, const char **error_r, size_t *column_r)
+static bool
+is_ldh(char c)
 {
-	size_t start = 0;
-	bool all_digits = true;
+	return text_is_alpha(c) || text_is_digit(c) || c == '-';
+}
+
+/* Checks the octets; *is_ascii_r says whether all are ASCII. */
+static bool
+check_octets(struct reader *r, const char *s, size_t len, size_t column, bool *is_ascii_r)
+{
+	*is_ascii_r = true;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)s[i] >= 0x80)
+			*is_ascii_r = false;
+		else if (!is_ldh(s[i]))
+			return fail(r, column + i, "an octet that no domain has");
+	}
+	if (s[0] == '-')
+		return fail(r, column, "a hyphen at the start of a label");
+	if (s[len - 1] == '-')
+		return fail(r, column + len - 1, "a hyphen at the end of a label");
+	return true;
+}
+
+static bool
+read_label(struct reader *r, const char *s, size_t len, size_t column)
+{
+	char label[4 * LABEL_MAX + 1];
+	bool is_ascii;
+
+	if (len == 0)
+		return fail(r, column, "an empty label");
+	if (len > sizeof label - 1)
+		return fail(r, column, "a label of more than 63 octets");
+	if (!check_octets(r, s, len, column, &is_ascii))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		label[i] = text_lower_char(s[i]);
+	label[len] = '\0';
+	if (!is_ascii && !text_is_utf8(label, len))
+		return fail(r, column, "octets that are not UTF-8");
+	if (!is_ascii)
+		return add_idna_label(r, label, false, column);
+	if (len > LABEL_MAX)
+		return fail(r, column, "a label of more than 63 octets");
+	if (strncmp(label, "xn--", 4) == 0)
+		return add_idna_label(r, label, true, column);
+	return add_label(r, label, len, column);
+}
+
+/* A last label of digits only is an IPv4 address that lost its brackets. */
+static bool
+ends_in_number(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	const char *last = dot != NULL ? dot + 1 : name;
+
+	return last[strspn(last, "0123456789")] == '\0';
+}
+
+static bool
+read_name(struct reader *r, const char *s, size_t len)
+{
+	size_t at = 0, last = 0;
 
 	for (;;) {
-		size_t len = strcspn(domain + start, ".");
+		const char *dot = at < len ? memchr(s + at, '.', len - at) : NULL;
+		size_t label_len = dot != NULL ? (size_t)(dot - s) - at : len - at;
 
-		if (!is_ldh(domain + start, len))
-			return refuse("a domain label that is not letters, digits and hyphens", start + 1,
-				      error_r, column_r);
-		if (len > 4 && strncmp(domain + start, "xn--", 4) == 0 && !is_valid_a_label(domain + start, len))
-			return refuse("an A-label that stands for no valid label", start + 1, error_r, column_r);
-		all_digits = strspn(domain + start, "0123456789") == len;
-		if (domain[start + len] == '\0')
+		if (!read_label(r, s + at, label_len, at + 1))
+			return false;
+		last = at;
+		if (dot == NULL)
 			break;
-		start += len + 1;
+		at += label_len + 1;
 	}
-	if (all_digits)
-		return refuse("a domain that ends in a number", start + 1, error_r, column_r);
-	return domain;
+	r->name[r->len] = '\0';
+	if (ends_in_number(r->name))
+		return fail(r, last + 1, "a number in place of the top-level domain");
+	return true;
 }
 
 const char *
-domain_normalise(struct arena *a, const char *s, size_t len, const char **error_r, size_t *column_r)
+domain_normalise(struct arena *a, const char *s, size_t len, const char **error_r,
+		 size_t *column_r)
 {
-	const char *domain;
-	bool is_ascii = true;
+	struct reader r = { .len = 0 };
 
-	if (len == 0)
-		return refuse("no domain", 1, error_r, column_r);
-	if (s[len - 1] == '.')
-		return refuse("a domain with a final dot", len, error_r, column_r);
-	for (size_t i = 0; i < len; i++) {
-		is_ascii = is_ascii && (unsigned char)s[i] < 0x80;
-		if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f)
-			return refuse("white space or a control octet in the domain", i + 1, error_r, column_r);
-	}
-	domain = is_ascii ? arena_lower(a, s, len) : convert(a, s, len, error_r, column_r);
-	if (domain == NULL)
+	if (!read_name(&r, s, len)) {
+		*error_r = r.error;
+		*column_r = r.column;
 		return NULL;
-	if (strlen(domain) > DOMAIN_MAX)
-		return refuse("a domain of more than 253 octets", DOMAIN_MAX, error_r, column_r);
-	return check_labels(domain, error_r, column_r);
+	}
+	return arena_substring(a, r.name, r.len);
 }
 
 bool
 domain_is_below(const char *domain, const char *parent)
 {
-	size_t n = strlen(domain), m = strlen(parent);
+	size_t len = strlen(domain), parent_len = strlen(parent);
 
-	return n > m + 1 && domain[n - m - 1] == '.' && strcmp(domain + n - m, parent) == 0;
+	return parent_len > 0 && len > parent_len + 1 && domain[len - parent_len - 1] == '.' &&
+	       strcmp(domain + len - parent_len, parent) == 0;
 }
 
 bool
@@ -127,14 +177,16 @@ domain_is_public_suffix(const char *domain)
 {
 	const psl_ctx_t *list = psl_builtin();
 
-	return list != NULL && psl_is_public_suffix2(list, domain, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) == 1;
+	if (list == NULL)
+		return strchr(domain, '.') == NULL;
+	return psl_is_public_suffix(list, domain) != 0;
 }
 
 const char *
 domain_organisational(const char *domain)
 {
 	const psl_ctx_t *list = psl_builtin();
-	const char *r = list == NULL ? NULL : psl_registrable_domain(list, domain);
+	const char *found = list != NULL ? psl_registrable_domain(list, domain) : NULL;
 
-	return r == NULL ? domain : r;
+	return found != NULL ? found : domain;
 }

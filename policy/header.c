@@ -1,124 +1,173 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * See header.h.
+ * Fields in a list, and in buckets by name so that counting equal names does
+ * not make a header of many fields slow.
  */
 #include "policy/header.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
 
-#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
-
-/* Fields beyond this are counted but not kept: far more than any policy passes. */
-#define FIELDS_KEPT 4000u
-
-/* RFC 5322 section 3.6 and RFC 2045: fields that may stand once, but From,
- * which has reasons of its own. */
-static const char *const single[] = {
-	"Sender", "Reply-To", "To", "Cc", "Bcc", "Subject", "Date", "Message-ID",
-	"In-Reply-To", "References", "MIME-Version", "Content-Type",
-	"Content-Transfer-Encoding", "Content-Disposition", "Content-ID",
+/* RFC 5322 section 3.6 and the MIME fields; From is judged on its own. */
+static const char *const once[] = {
+	"Date", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID", "In-Reply-To",
+	"References", "Subject", "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+	"Content-ID", "Content-Description", "Content-Disposition",
 };
 
 void
 header_start(struct header *h, struct arena *a)
 {
-	*h = (struct header){.arena = a};
+	memset(h, 0, sizeof *h);
+	h->arena = a;
 }
 
-static size_t
-longest_line(const char *name, const char *value)
+static struct header_field **
+bucket(const struct header *h, const char *name)
 {
-	size_t longest = 0, line = strlen(name) + 1;
+	uint32_t hash = 2166136261u;
 
-	for (; *value != '\0'; value++) {
-		if (*value == '\n') {
-			longest = line > longest ? line : longest;
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (unsigned char)text_lower_char(*name)) * 16777619u;
+	hash ^= hash >> 16;
+	/* The bucket is the header's; constness is the caller's. */
+	return (struct header_field **)(uintptr_t)&h->buckets[hash % HEADER_BUCKETS];
+}
+
+/* The field of this name that was added last. */
+static const struct header_field *
+newest(const struct header *h, const char *name)
+{
+	const struct header_field *f = *bucket(h, name);
+
+	while (f != NULL && !text_same(f->name, name))
+		f = f->older;
+	return f;
+}
+
+/* Octets on the wire: name, colon, value, and CR LF for each line end. */
+static void
+measure(struct header *h, const char *name, const char *value, bool covers)
+{
+	size_t line = strlen(name) + 1, total = line;
+
+	for (;; value++) {
+		bool is_end = *value == '\0' || *value == '\n';
+
+		if (is_end) {
+			total += 2;
+			if (covers && line > h->longest_signed_line)
+				h->longest_signed_line = line;
 			line = 0;
-		} else {
+		} else if (*value != '\r' || value[1] != '\n') {
 			line++;
+			total++;
 		}
+		if (*value == '\0')
+			break;
 	}
-	return line > longest ? line : longest;
+	h->octets += total;
+	if (total > h->largest)
+		h->largest = total;
 }
 
 void
 header_add(struct header *h, const char *name, const char *value, bool covers)
 {
-	struct header_field *f;
-	size_t n = strlen(name), octets = n + strlen(value) + 3, line;
+	struct header_field *f = arena_alloc(h->arena, sizeof *f);
+	struct header_field **b = bucket(h, name);
 
-	h->count++;
-	h->octets += octets;
-	if (octets > h->largest)
-		h->largest = octets;
-	if (h->count > FIELDS_KEPT || (f = arena_alloc(h->arena, sizeof *f)) == NULL)
+	if (f == NULL)
 		return;
-	while (n > 0 && (name[n - 1] == ' ' || name[n - 1] == '\t'))
-		n--;
-	f->name = arena_substring(h->arena, name, n);
+	f->index = header_count(h, name) + 1;
+	f->name = arena_string(h->arena, name);
 	f->value = arena_string(h->arena, value);
-	f->index = header_count(h, f->name) + 1;
-	if (h->last == NULL)
-		h->first = f;
-	else
+	f->older = *b;
+	*b = f;
+	if (h->last != NULL)
 		h->last->next = f;
+	else
+		h->first = f;
 	h->last = f;
-	line = longest_line(f->name, value);
-	if (covers && line > h->longest_signed_line)
-		h->longest_signed_line = line;
+	h->count++;
+	measure(h, name, value, covers);
 }
 
 const struct header_field *
 header_find(const struct header *h, const char *name)
 {
-	for (const struct header_field *f = h->first; f != NULL; f = f->next)
-		if (text_same(f->name, name))
-			return f;
-	return NULL;
+	const struct header_field *f = h->first;
+
+	while (f != NULL && !text_same(f->name, name))
+		f = f->next;
+	return f;
 }
 
 size_t
 header_count(const struct header *h, const char *name)
 {
-	size_t n = 0;
+	const struct header_field *f = newest(h, name);
 
-	for (const struct header_field *f = h->first; f != NULL; f = f->next)
-		n += text_same(f->name, name);
-	return n;
+	return f != NULL ? f->index : 0;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* The octets of the line end at s: 2, 1, or 0 when there is none. */
+static size_t
+line_end(const char *s)
+{
+	if (s[0] == '\r' && s[1] == '\n')
+		return 2;
+	return s[0] == '\n' ? 1 : 0;
 }
 
 const char *
 header_unfold(struct arena *a, const char *value)
 {
-	size_t n = strlen(value), k = 0;
-	char *r;
+	char *buf = arena_alloc(a, strlen(value) + 1);
+	size_t len = 0, start = 0;
 
-	value += strspn(value, " \t\r\n");
-	n = strlen(value);
-	while (n > 0 && strchr(" \t\r\n", value[n - 1]) != NULL)
-		n--;
-	r = arena_alloc(a, n + 1);
-	if (r == NULL)
+	if (buf == NULL)
 		return "";
-	for (size_t i = 0; i < n; i++)
-		if (value[i] != '\n' && !(value[i] == '\r' && value[i + 1] == '\n'))
-			r[k++] = value[i];
-	return r;
+	while (*value != '\0') {
+		size_t end = line_end(value);
+
+		if (end > 0 && is_blank(value[end]))
+			value += end;
+		else
+			buf[len++] = *value++;
+	}
+	while (len > 0 && is_blank(buf[len - 1]))
+		len--;
+	buf[len] = '\0';
+	while (is_blank(buf[start]))
+		start++;
+	return buf + start;
+}
+
+static bool
+may_stand_once(const char *name)
+{
+	for (size_t i = 0; i < sizeof once / sizeof once[0]; i++)
+		if (text_same(name, once[i]))
+			return true;
+	return false;
 }
 
 const char *
 header_repeated(const struct header *h)
 {
-	for (const struct header_field *f = h->first; f != NULL; f = f->next) {
-		if (f->index != 2)
-			continue;
-		for (size_t i = 0; i < COUNT_OF(single); i++)
-			if (text_same(f->name, single[i]))
-				return f->name;
-	}
+	for (const struct header_field *f = h->first; f != NULL; f = f->next)
+		if (f->index == 2 && may_stand_once(f->name))
+			return f->name;
 	return NULL;
 }
 
@@ -132,24 +181,27 @@ header_resent(const struct header *h)
 }
 
 static bool
-name_is_good(const char *s)
+is_field_name(const char *name)
 {
-	if (*s == '\0')
+	if (*name == '\0')
 		return false;
-	for (; *s != '\0'; s++)
-		if (*s < 33 || *s > 126 || *s == ':')
+	for (; *name != '\0'; name++)
+		if (*name <= ' ' || *name > '~' || *name == ':')
 			return false;
 	return true;
 }
 
 static bool
-value_is_good(const char *s)
+is_folded_well(const char *value)
 {
-	for (; *s != '\0'; s++) {
-		if (*s == '\r' && s[1] != '\n')
+	while (*value != '\0') {
+		size_t end = line_end(value);
+
+		if (end > 0 && !is_blank(value[end]))
 			return false;
-		if (*s == '\n' && s[1] != ' ' && s[1] != '\t')
+		if (end == 0 && *value == '\r')
 			return false;
+		value += end > 0 ? end : 1;
 	}
 	return true;
 }
@@ -158,14 +210,14 @@ const char *
 header_broken(const struct header *h)
 {
 	for (const struct header_field *f = h->first; f != NULL; f = f->next)
-		if (!name_is_good(f->name) || !value_is_good(f->value))
+		if (!is_field_name(f->name) || !is_folded_well(f->value))
 			return f->name;
 	return NULL;
 }
 
-/* Past white space and comments (RFC 5322 section 3.2.2). */
+/* Skips white space and comments; NULL when a comment does not end. */
 static const char *
-skip_cfws(const char *s)
+skip_comments(const char *s)
 {
 	size_t depth = 0;
 
@@ -176,35 +228,42 @@ skip_cfws(const char *s)
 			depth--;
 		else if (*s == '\\' && depth > 0 && s[1] != '\0')
 			s++;
-		else if (depth == 0 && strchr(" \t\r\n", *s) == NULL)
+		else if (depth == 0 && !is_blank(*s))
 			break;
 	}
-	return s;
+	return depth > 0 ? NULL : s;
 }
 
-static const char *
-token(const char *s, size_t *len_r)
+/* The octets of the MIME token at s (RFC 2045 section 5.1). */
+static size_t
+token_length(const char *s)
 {
-	s = skip_cfws(s);
-	*len_r = strcspn(s, " \t\r\n()<>@,;:\\\"/[]?=");
-	return s;
+	size_t n = 0;
+
+	while (s[n] > ' ' && s[n] <= '~' && strchr("()<>@,;:\\\"/[]?=", s[n]) == NULL)
+		n++;
+	return n;
 }
 
 const char *
 header_media_type(const struct header *h, struct arena *a)
 {
+	static const char fallback[] = "text/plain";
 	const struct header_field *f = header_find(h, "Content-Type");
-	const char *type, *subtype;
-	size_t n, m;
+	const char *s, *after;
+	size_t type, subtype;
 
 	if (f == NULL)
-		return "text/plain";
-	type = token(f->value, &n);
-	subtype = skip_cfws(type + n);
-	if (n == 0 || *subtype != '/')
-		return "text/plain";
-	subtype = token(subtype + 1, &m);
-	if (m == 0)
-		return "text/plain";
-	return arena_printf(a, "%s/%s", arena_lower(a, type, n), arena_lower(a, subtype, m));
+		return fallback;
+	s = skip_comments(header_unfold(a, f->value));
+	if (s == NULL)
+		return fallback;
+	type = token_length(s);
+	if (type == 0 || s[type] != '/')
+		return fallback;
+	subtype = token_length(s + type + 1);
+	after = skip_comments(s + type + 1 + subtype);
+	if (subtype == 0 || after == NULL || (*after != '\0' && *after != ';'))
+		return fallback;
+	return arena_lower(a, s, type + 1 + subtype);
 }

@@ -17,11 +17,15 @@ struct header_field {
 	const char *value;     /* as received, leading space kept, lines after "\n" */
 	size_t index;          /* 1 for the first field of this name, 2 for the next: what a milter calls it */
 	struct header_field *next;
+	struct header_field *older; /* the field before it in its bucket */
 };
+
+#define HEADER_BUCKETS 256u
 
 struct header {
 	struct arena *arena;
 	struct header_field *first, *last;
+	struct header_field *buckets[HEADER_BUCKETS]; /* by name, the newest first */
 	size_t count;
 	size_t octets;         /* name, value, colon and line ends */
 	size_t largest;        /* the largest field */

@@ -1,57 +1,81 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * See network.h.
+ * The reading and writing is the C library's; IPv4-mapped addresses become
+ * IPv4 on the way in, so that one client has one address.
  */
 #include "policy/network.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/text.h"
+
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+static unsigned
+family_bits(int family)
+{
+	return family == NETWORK_IPV4 ? 32 : 128;
+}
 
 void
 ip_from_octets(int family, const void *octets, struct ip *r)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	const uint8_t *p = octets;
-
-	*r = (struct ip){.family = family};
-	if (family == NETWORK_IPV6 && memcmp(p, mapped, sizeof mapped) == 0) {
-		r->family = NETWORK_IPV4;
-		memcpy(r->octets, p + 12, 4);
-	} else {
-		memcpy(r->octets, p, family == NETWORK_IPV4 ? 4 : 16);
+	memset(r, 0, sizeof *r);
+	r->family = family;
+	if (family == NETWORK_IPV4) {
+		memcpy(r->octets, octets, 4);
+	} else if (family == NETWORK_IPV6) {
+		memcpy(r->octets, octets, 16);
+		if (memcmp(r->octets, mapped, sizeof mapped) == 0) {
+			r->family = NETWORK_IPV4;
+			memmove(r->octets, r->octets + 12, 4);
+			memset(r->octets + 4, 0, 12);
+		}
 	}
+}
+
+/* Reads s; *family_r is the family it was written in. */
+static int
+parse_as_written(const char *s, struct ip *r, int *family_r)
+{
+	uint8_t octets[16];
+	bool has_tag = text_has_prefix(s, "IPv6:");
+
+	memset(r, 0, sizeof *r);
+	if (has_tag)
+		s += 5;
+	if (!has_tag && inet_pton(AF_INET, s, octets) == 1)
+		*family_r = NETWORK_IPV4;
+	else if (inet_pton(AF_INET6, s, octets) == 1)
+		*family_r = NETWORK_IPV6;
+	else
+		return -1;
+	ip_from_octets(*family_r, octets, r);
+	return 0;
 }
 
 int
 ip_parse(const char *s, struct ip *r)
 {
-	uint8_t octets[16];
+	int family;
 
-	*r = (struct ip){.family = NETWORK_NONE};
-	if (text_has_prefix(s, "IPv6:"))
-		s += 5;
-	if (inet_pton(AF_INET, s, octets) == 1)
-		ip_from_octets(NETWORK_IPV4, octets, r);
-	else if (inet_pton(AF_INET6, s, octets) == 1)
-		ip_from_octets(NETWORK_IPV6, octets, r);
-	else
-		return -1;
-	return 0;
+	return parse_as_written(s, r, &family);
 }
 
 void
 ip_format(const struct ip *ip, char buf[IP_TEXT_SIZE])
 {
+	int family = ip->family == NETWORK_IPV4 ? AF_INET : AF_INET6;
+
 	buf[0] = '\0';
-	if (ip->family != NETWORK_NONE)
-		(void)inet_ntop(ip->family == NETWORK_IPV4 ? AF_INET : AF_INET6, ip->octets, buf, IP_TEXT_SIZE);
+	if (ip->family != NETWORK_NONE && inet_ntop(family, ip->octets, buf, IP_TEXT_SIZE) == NULL)
+		buf[0] = '\0';
 }
 
-/* Whether the first `bits` of both are equal. */
+/* Whether the first `bits` bits are the same. */
 static bool
 same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
@@ -59,49 +83,71 @@ same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
 
 	if (memcmp(a, b, whole) != 0)
 		return false;
-	return rest == 0 || ((a[whole] ^ b[whole]) & (0xff << (8 - rest)) & 0xff) == 0;
+	return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
+}
+
+static bool
+is_zero_beyond(const struct ip *ip, unsigned bits)
+{
+	for (unsigned i = bits; i < family_bits(ip->family); i++)
+		if ((ip->octets[i / 8] & (0x80u >> (i % 8))) != 0)
+			return false;
+	return true;
+}
+
+/* "0" to "128" without needless zeros. */
+static int
+parse_bits(const char *s, unsigned *r)
+{
+	uint64_t n;
+
+	if (!text_is_digit(s[0]) || (s[0] == '0' && s[1] != '\0') || strlen(s) > 3 ||
+	    text_to_u64(s, &n) != 0 || n > 128)
+		return -1;
+	*r = (unsigned)n;
+	return 0;
+}
+
+static int
+fail(const char **error_r, const char *error)
+{
+	*error_r = error;
+	return -1;
 }
 
 int
 network_parse(const char *s, struct network *r, const char **error_r)
 {
-	const char *slash = strchr(s, '/');
 	char address[64];
-	size_t n = slash == NULL ? strlen(s) : (size_t)(slash - s);
-	uint64_t bits;
+	const char *slash = strchr(s, '/');
+	size_t len = slash != NULL ? (size_t)(slash - s) : strlen(s);
+	int written;
 
-	if (n >= sizeof address) {
-		*error_r = "expected an IPv4 or IPv6 address or prefix, such as 10.1.9.0/24";
-		return -1;
+	memset(r, 0, sizeof *r);
+	if (len >= sizeof address)
+		return fail(error_r, "not an IP address");
+	memcpy(address, s, len);
+	address[len] = '\0';
+	if (parse_as_written(address, &r->base, &written) != 0)
+		return fail(error_r, "not an IP address");
+	r->bits = family_bits(written);
+	if (slash != NULL && (parse_bits(slash + 1, &r->bits) != 0 || r->bits > family_bits(written)))
+		return fail(error_r, "not a prefix length: 0 to 32 for IPv4, 0 to 128 for IPv6");
+	if (written != r->base.family) {
+		if (r->bits < 96)
+			return fail(error_r, "octets beyond the prefix are not 0");
+		r->bits -= 96;
 	}
-	memcpy(address, s, n);
-	address[n] = '\0';
-	if (ip_parse(address, &r->base) != 0) {
-		*error_r = "expected an IPv4 or IPv6 address or prefix, such as 10.1.9.0/24";
-		return -1;
-	}
-	bits = r->base.family == NETWORK_IPV4 ? 32 : 128;
-	r->bits = (unsigned)bits;
-	if (slash == NULL)
-		return 0;
-	if (text_to_u64(slash + 1, &bits) != 0 || bits > r->bits) {
-		*error_r = r->bits == 32 ? "expected a prefix length of 0 to 32" : "expected a prefix length of 0 to 128";
-		return -1;
-	}
-	for (unsigned i = (unsigned)bits; i < r->bits; i++) {
-		if ((r->base.octets[i / 8] & (0x80 >> (i % 8))) != 0) {
-			*error_r = "the address has bits set beyond its prefix; expected the network's first address";
-			return -1;
-		}
-	}
-	r->bits = (unsigned)bits;
+	if (!is_zero_beyond(&r->base, r->bits))
+		return fail(error_r, "octets beyond the prefix are not 0");
 	return 0;
 }
 
 bool
 network_contains(const struct network *n, const struct ip *ip)
 {
-	return n->base.family == ip->family && same_bits(n->base.octets, ip->octets, n->bits);
+	return ip->family != NETWORK_NONE && n->base.family == ip->family &&
+	       same_bits(n->base.octets, ip->octets, n->bits);
 }
 
 bool
