@@ -1,0 +1,193 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What every backend of the store must do, run on each.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sql/store.h"
+
+static int64_t wall = 1700000000000, boot = 1000000;
+static const char *boot_name = "one";
+static char url[200];
+static char directory[100];
+
+static int64_t get_wall(void *c) { (void)c; return wall; }
+static int64_t get_boot(void *c) { (void)c; return boot; }
+static const char *get_name(void *c) { (void)c; return boot_name; }
+
+static const struct clock test_clock = { get_wall, get_boot, get_name, NULL, NULL };
+
+static struct store *
+open_store(void)
+{
+	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock };
+	char error[300] = "";
+	struct store *s = store_open(&o, error, sizeof error);
+
+	if (s == NULL)
+		fail_msg("%s", error);
+	return s;
+}
+
+static int
+try_id(struct store *s, const char *id, uint64_t amount, bool *charged_r)
+{
+	struct record r = { .id = id, .time = wall, .relay = "", .queue_id = "", .stage = "eom",
+		.verdict = "accept", .would = "accept", .mode = "enforce", .reason = "" };
+	struct charge c = { .scope = "app:a", .unit = UNIT_MESSAGES, .period = 60, .key = "",
+		.name = "a/m", .count = 10, .amount = amount, .over = OVER_DEFER, .enforced = true };
+	struct admit a = { .record = &r, .charges = &c, .n_charges = 1 };
+	const char *error = NULL;
+	int rc = store_admit(s, &a, &error);
+
+	*charged_r = a.charged;
+	return rc;
+}
+
+static bool
+charge_one(struct store *s, uint64_t amount)
+{
+	static _Atomic int n;
+	char id[40];
+	bool charged;
+
+	snprintf(id, sizeof id, "id%d", n++);
+	assert_int_equal(try_id(s, id, amount, &charged), 0);
+	return charged;
+}
+
+static void
+limit_holds_and_comes_back(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	assert_true(charge_one(s, 10));
+	assert_false(charge_one(s, 1));
+	boot += 59000;
+	assert_false(charge_one(s, 1));
+	boot += 2001;
+	assert_true(charge_one(s, 10));
+	store_close(&s);
+	boot += 100000;
+}
+
+static void *
+hammer(void *arg)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 5; i++)
+		n += charge_one(arg, 1);
+	return (void *)n;
+}
+
+static void
+threads_never_overshoot(void **state)
+{
+	struct store *s = open_store();
+	pthread_t t[16];
+	size_t sum = 0;
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, hammer, s), 0);
+	for (int i = 0; i < 16; i++) {
+		void *n;
+
+		pthread_join(t[i], &n);
+		sum += (size_t)n;
+	}
+	assert_int_equal(sum, 10);
+	store_close(&s);
+	boot += 100000;
+}
+
+static void
+use_survives_restart_and_clock(void **state)
+{
+	struct store *s = open_store();
+	bool charged;
+
+	(void)state;
+	assert_true(charge_one(s, 10));
+	assert_int_equal(try_id(s, "same", 0, &charged), 0);
+	assert_int_equal(try_id(s, "same", 0, &charged), -1);
+	assert_false(charged);
+	store_close(&s);
+	wall += 86400000;
+	s = open_store();
+	assert_false(charge_one(s, 1));
+	store_close(&s);
+	boot_name = "two";
+	wall -= 10 * 86400000LL;
+	boot = 5;
+	s = open_store();
+	assert_false(charge_one(s, 1));
+	boot += 62000;
+	assert_true(charge_one(s, 1));
+	store_close(&s);
+}
+
+static void
+second_writer_is_refused(void **state)
+{
+	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock };
+	struct store *s = open_store();
+	char error[300] = "";
+
+	(void)state;
+	assert_null(store_open(&o, error, sizeof error));
+	assert_non_null(strstr(error, "another"));
+	store_close(&s);
+	o.url = "sqlite:/nonexistent/x/y";
+	assert_null(store_open(&o, error, sizeof error));
+}
+
+static void
+clean_up(void)
+{
+	static const char *const names[] = { "", ".lock", "-wal", "-shm" };
+	char path[300];
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		snprintf(path, sizeof path, "%s%s", url + strlen("sqlite:"), names[i]);
+		unlink(path);
+	}
+	rmdir(directory);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest both[] = {
+		cmocka_unit_test(limit_holds_and_comes_back),
+		cmocka_unit_test(threads_never_overshoot),
+	};
+	const struct CMUnitTest sqlite[] = {
+		cmocka_unit_test(use_survives_restart_and_clock),
+		cmocka_unit_test(second_writer_is_refused),
+	};
+	int rc;
+
+	snprintf(url, sizeof url, "memory:");
+	rc = cmocka_run_group_tests_name("memory", both, NULL, NULL);
+	snprintf(directory, sizeof directory, "/tmp/postern-store-XXXXXX");
+	if (mkdtemp(directory) == NULL)
+		return 1;
+	snprintf(url, sizeof url, "sqlite:%s/audit.db", directory);
+	rc += cmocka_run_group_tests_name("sqlite", both, NULL, NULL);
+	rc += cmocka_run_group_tests_name("sqlite only", sqlite, NULL, NULL);
+	clean_up();
+	return rc;
+}
