@@ -1,0 +1,54 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Between the modules that turn values into a policy. For policy/file only.
+ */
+#ifndef POSTERN_POLICY_FILE_BUILD_H
+#define POSTERN_POLICY_FILE_BUILD_H
+
+#include "policy/file/schema.h"
+
+#define POLICY_FILE_MAX ((size_t)4 << 20)
+#define DOMAINS_FILE_MAX ((size_t)16 << 20)
+
+struct build {
+	struct policy *policy;
+	struct arena *arena;            /* the policy's: what the result points at */
+	struct arena *scratch;          /* files and trees; gone after the load */
+	struct problems *problems;
+	const char *folder;             /* of the policy file, with its final "/", or "" */
+	uint64_t digest;                /* FNV-1a of all files read */
+};
+
+/* The octets of a regular file in the scratch arena, NUL after them, counted
+ * into the digest; NULL with *error_r (static or from strerror). */
+const char *build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, const char **error_r);
+
+/* `path` as it is when absolute, otherwise below the policy file's folder. */
+const char *build_path(struct build *b, const char *path);
+
+/* Whether a name of an app or tenant is well formed (an error says if not). */
+bool build_check_name(struct build *b, const struct node *n, const char *what, const char *name);
+
+/* The limits of an app or a tenant, each checked. */
+void build_limits(struct build *b, const struct value *v, const char *scope, uint64_t licenses,
+		  struct limit **limits_r, size_t *n_r);
+
+/* One tenant from a member of `tenants:`, whose name is the member's key. */
+void build_tenant(struct build *b, const struct node *n, struct tenant *t);
+/* One block of `signing:`. */
+void build_signing(struct build *b, const struct node *n, struct signing *s);
+/* One app; the tenants must stand. false when it has no usable name. */
+bool build_app(struct build *b, const struct node *n, struct app *a);
+
+/* The checks that need the whole policy. */
+void build_cross_check(struct build *b);
+
+/* Reads one accepted-domain file; *list grows in the scratch arena. */
+struct domain_list {
+	struct accepted_domain *rows;
+	size_t n, capacity;
+};
+void accepted_read(struct build *b, const struct node *where, struct domain_list *list);
+
+#endif

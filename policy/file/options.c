@@ -1,0 +1,128 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The tables of options. A new option is a row here, its place in the enum of
+ * schema.h, a line in postern.yaml(5) and one in the sample; check-docs sees to
+ * the latter two. The words stand in the order of the enums of policy.h.
+ */
+#include "policy/file/schema.h"
+
+#define ROWS(a) .options = (a), .n = sizeof(a) / sizeof(a)[0]
+#define DAY UINT64_C(86400)
+
+static const char *const mode_words[] = {"enforce", "monitor", NULL};
+static const char *const on_failure_words[] = {"tempfail", "accept", NULL};
+static const char *const unknown_words[] = {"reject", "direct-send", "monitor", NULL};
+static const char *const subjects_words[] = {"keep", "hash", "drop", NULL};
+static const char *const durability_words[] = {"power", "process", NULL};
+static const char *const connector_words[] = {"ip", "certificate", NULL};
+static const char *const method_words[] = {"connector", "smtp-auth", "direct-send", "hve", "acs", NULL};
+static const char *const sign_words[] = {"default", "required", "available", "never", NULL};
+
+static const struct option audit_options[] = {
+	[AUDIT_KEEP] = {.name = "keep", .type = OPTION_DURATION, .standard = "90 days",
+		.min = DAY, .max = 36500 * DAY,
+		.help = "How long audit rows are kept, such as 90 days."},
+	[AUDIT_SUBJECTS] = {.name = "subjects", .type = OPTION_WORD, .words = subjects_words,
+		.standard = "keep", .help = "Whether subjects are kept, hashed or dropped."},
+	[AUDIT_DURABILITY] = {.name = "durability", .type = OPTION_WORD, .words = durability_words,
+		.standard = "power",
+		.help = "What the row of an accepted message survives: a loss of power, or the end of the process only."},
+};
+const struct block schema_audit = {.title = "the audit block", ROWS(audit_options)};
+
+static const struct option tenant_options[] = {
+	[TENANT_ACCEPTED_DOMAINS] = {.name = "accepted-domains", .type = OPTION_LIST, .is_required = true,
+		.help = "Files with the tenant's accepted domains: Get-AcceptedDomain as CSV or JSON, or one domain a line."},
+	[TENANT_CONNECTOR_AUTH] = {.name = "connector-auth", .type = OPTION_WORD, .words = connector_words,
+		.standard = "ip",
+		.help = "How Exchange Online knows the relay; a null sender may leave only by certificate."},
+	[TENANT_NEXT_HOP] = {.name = "next-hop", .type = OPTION_TEXT,
+		.help = "The host that takes the tenant's mail, such as contoso-com.mail.protection.outlook.com."},
+	[TENANT_LICENSES] = {.name = "licenses", .type = OPTION_NUMBER, .min = 1, .max = 100000000,
+		.help = "Paid licences; the limit tenant-rate is made from them."},
+	[TENANT_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words,
+		.help = "The mode of this tenant's mail; else the file's."},
+	[TENANT_LIMITS] = {.name = "limits", .type = OPTION_LIST,
+		.help = "COUNT UNIT/PERIOD [per KEY] [then ACTION] for all of the tenant's apps together."},
+};
+const struct block schema_tenant = {.title = "a tenant", ROWS(tenant_options)};
+
+static const struct option key_options[] = {
+	[KEY_SELECTOR] = {.name = "selector", .type = OPTION_TEXT, .is_required = true,
+		.help = "The name of the key in DNS (s=); selector1 and selector2 are Exchange Online's."},
+	[KEY_FILE] = {.name = "key", .type = OPTION_TEXT, .is_required = true,
+		.help = "The file of the private key in PEM, relative to the policy file."},
+};
+const struct block schema_key = {.title = "a key", ROWS(key_options)};
+
+static const struct option signing_options[] = {
+	[SIGNING_SUBDOMAINS] = {.name = "subdomains", .type = OPTION_YES_NO, .standard = "no",
+		.help = "Whether From domains below this one are signed too, with d= this domain."},
+	[SIGNING_KEYS] = {.name = "keys", .type = OPTION_BLOCKS, .block = &schema_key, .is_required = true,
+		.help = "The keys; each makes a signature."},
+};
+const struct block schema_signing = {.title = "a signing domain", ROWS(signing_options)};
+
+static const struct option app_options[] = {
+	[APP_NAME] = {.name = "name", .type = OPTION_TEXT, .is_required = true,
+		.pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+		.help = "The app's name in replies, logs, limits and the audit."},
+	[APP_TENANT] = {.name = "tenant", .type = OPTION_TEXT, .help = "The tenant whose domains the app sends from."},
+	[APP_TENANTS] = {.name = "tenants", .type = OPTION_LIST,
+		.help = "Several tenants; the envelope sender's domain selects which."},
+	[APP_CLIENTS] = {.name = "clients", .type = OPTION_LIST,
+		.help = "Addresses and prefixes the app connects from; local is mail handed in on the machine itself."},
+	[APP_LOGINS] = {.name = "logins", .type = OPTION_LIST,
+		.help = "SMTP AUTH logins, * for any run of characters; without it only sessions without a login match."},
+	[APP_CERTIFICATES] = {.name = "certificates", .type = OPTION_LIST,
+		.help = "Subject, issuer or fingerprint of the client certificate, * for any run of characters."},
+	[APP_METHOD] = {.name = "method", .type = OPTION_WORD, .words = method_words, .is_required = true,
+		.help = "How the mail reaches Exchange Online, and so what it is held to."},
+	[APP_SENDERS] = {.name = "senders", .type = OPTION_LIST, .is_required = true,
+		.help = "Addresses the app may send as; * in the local part, *. before the domain, \"<>\" for the null sender."},
+	[APP_LIMITS] = {.name = "limits", .type = OPTION_LIST,
+		.help = "COUNT UNIT/PERIOD [per KEY] [then ACTION]."},
+	[APP_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words,
+		.help = "The mode of this app's mail; else the file's."},
+	[APP_ON_FAILURE] = {.name = "on-failure", .type = OPTION_WORD, .words = on_failure_words,
+		.help = "What happens to this app's mail when Postern cannot decide; else the file's."},
+	[APP_SIGN] = {.name = "sign", .type = OPTION_WORD, .words = sign_words, .standard = "default",
+		.help = "Whether a DKIM signature is required, made where there is a key, or never made; default is "
+			"required where the From domain has a key."},
+	[APP_MAX_RECIPIENTS] = {.name = "max-recipients", .type = OPTION_NUMBER, .min = 1, .max = 1000,
+		.help = "Most recipients of a message; else the method's."},
+	[APP_MAX_SIZE] = {.name = "max-size", .type = OPTION_SIZE, .min = 1024, .max = UINT64_C(1) << 40,
+		.help = "Largest message, such as 10M; else the method's."},
+	[APP_OWNER] = {.name = "owner", .type = OPTION_TEXT, .help = "Who answers for the app."},
+	[APP_DEPARTMENT] = {.name = "department", .type = OPTION_TEXT, .help = "Whom reports count it to."},
+};
+const struct block schema_app = {.title = "an app", ROWS(app_options)};
+
+static const struct option top_options[] = {
+	[TOP_LISTEN] = {.name = "listen", .type = OPTION_TEXT, .is_required = true,
+		.pattern = "^(unix:/.+|inet:[0-9]+@.+)$",
+		.help = "Where the MTA reaches posternd: unix:/path or inet:PORT@ADDRESS."},
+	[TOP_DATABASE] = {.name = "database", .type = OPTION_TEXT,
+		.standard = "sqlite:" LOCALSTATEDIR "/lib/postern/postern.db", .pattern = "^sqlite:.+$",
+		.help = "Where limits and audit are kept: sqlite:/path."},
+	[TOP_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words, .standard = "enforce",
+		.help = "Whether mail is stopped, or let through with a record of what would have been done."},
+	[TOP_ON_FAILURE] = {.name = "on-failure", .type = OPTION_WORD, .words = on_failure_words,
+		.standard = "tempfail", .help = "What happens to mail when Postern cannot decide."},
+	[TOP_UNKNOWN_CLIENTS] = {.name = "unknown-clients", .type = OPTION_WORD, .words = unknown_words,
+		.standard = "reject", .help = "What becomes of mail from a client that is no app."},
+	[TOP_INCLUDE] = {.name = "include", .type = OPTION_LIST,
+		.help = "Further files, such as apps.d/*.yaml, in sorted order; each adds tenants, signing or apps."},
+	[TOP_AUDIT] = {.name = "audit", .type = OPTION_BLOCK, .block = &schema_audit,
+		.help = "What is recorded of each message."},
+	[TOP_TENANTS] = {.name = "tenants", .type = OPTION_NAMED, .block = &schema_tenant, .in_include = true,
+		.help = "The Microsoft 365 tenants, by name."},
+	[TOP_SIGNING] = {.name = "signing", .type = OPTION_SIGNING, .block = &schema_signing, .in_include = true,
+		.help = "The DKIM keys, by the From domain they sign for."},
+	[TOP_APPS] = {.name = "apps", .type = OPTION_BLOCKS, .block = &schema_app, .in_include = true,
+		.help = "The apps; the first that matches a session is the app."},
+	[TOP_RULES] = {.name = "rules", .type = OPTION_LATER, .in_include = true,
+		.help = "Rules are not in this version."},
+};
+const struct block schema_top = {.title = "the policy file", ROWS(top_options)};
