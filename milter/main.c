@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <libmilter/mfapi.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,12 +34,17 @@ static struct options options = {.file = SYSCONFDIR "/postern/postern.yaml"};
 static struct gate gate;
 static char *listen_on;
 
+static void say(bool is_error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 static void
-say(bool is_error, const char *format, const char *a, const char *b)
+say(bool is_error, const char *format, ...)
 {
 	char line[1024];
+	va_list args;
 
-	snprintf(line, sizeof line, format, a, b);
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
 	daemon_log(NULL, is_error, line);
 }
 
@@ -81,7 +87,7 @@ load(void)
 	s = snapshot_new(p);
 	if (s == NULL) {
 		policy_unref(&p);
-		say(true, "%s: out of memory%s", options.file, "");
+		say(true, "%s: out of memory", options.file);
 		return NULL;
 	}
 	say_key_problems(s);
@@ -94,11 +100,11 @@ reload(void)
 	struct snapshot *s = load();
 
 	if (s == NULL) {
-		say(true, "reload: %s has errors, the old policy stays in force%s", options.file, "");
+		say(true, "reload: %s has errors, the old policy stays in force", options.file);
 		return;
 	}
 	if (strcmp(s->policy->listen, listen_on) != 0)
-		say(true, "reload: listen changed to %s; that takes a restart%s", s->policy->listen, "");
+		say(true, "reload: listen changed to %s; that takes a restart", s->policy->listen);
 	say(false, "reload: policy %s of %s is in force", s->policy->digest, options.file);
 	snapshot_swap(gate.snapshots, s);
 }
@@ -215,7 +221,7 @@ serve(void)
 	int r;
 
 	if (callbacks_register(&gate) != 0 || smfi_setconn(listen_on) != MI_SUCCESS) {
-		say(true, "%s: libmilter cannot use this socket%s", listen_on, "");
+		say(true, "%s: libmilter cannot use this socket", listen_on);
 		return 1;
 	}
 	(void)smfi_settimeout(TIMEOUT_SECONDS);
@@ -227,7 +233,7 @@ serve(void)
 		return 1;
 	}
 	if (daemon_watch_signals(reload, stop) != 0) {
-		say(true, "cannot start a thread%s%s", "", "");
+		say(true, "cannot start a thread");
 		return 1;
 	}
 	say(false, PACKAGE_STRING " listens on %s, policy %s", listen_on, options.file);
@@ -245,6 +251,21 @@ wait_for_callbacks(void)
 	nanosleep(&tick, NULL);
 }
 
+/* Says what is wrong with the policy while there is a terminal to say it on. */
+static int
+detach(void)
+{
+	struct snapshot *s = load();
+
+	if (s == NULL)
+		return -1;
+	snapshot_unref(&s);
+	if (daemon_detach() != 0)
+		return -1;
+	daemon_log_open(false);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -258,16 +279,13 @@ main(int argc, char **argv)
 	daemon_block_signals();
 	raise_limits();
 	if (options.user != NULL && daemon_become(options.user, error, sizeof error) != 0) {
-		say(true, "%s%s", error, "");
+		say(true, "%s", error);
 		return 1;
 	}
-	if (!options.foreground) {
-		if (daemon_detach() != 0)
-			return 1;
-		daemon_log_open(false);
-	}
+	if (!options.foreground && detach() != 0)
+		return 1;
 	if (open_gate(error, sizeof error) != 0) {
-		say(true, "%s%s", error, "");
+		say(true, "%s", error);
 		return 1;
 	}
 	r = serve();

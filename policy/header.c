@@ -18,6 +18,10 @@ static const char *const once[] = {
 	"Content-ID", "Content-Description", "Content-Disposition",
 };
 
+/* What is beyond is counted but not kept: far more than any policy passes. */
+#define FIELDS_KEPT 4000u
+#define OCTETS_KEPT (1u << 20)
+
 void
 header_start(struct header *h, struct arena *a)
 {
@@ -77,13 +81,19 @@ measure(struct header *h, const char *name, const char *value, bool covers)
 void
 header_add(struct header *h, const char *name, const char *value, bool covers)
 {
-	struct header_field *f = arena_alloc(h->arena, sizeof *f);
-	struct header_field **b = bucket(h, name);
+	size_t n = strlen(name);
+	struct header_field *f, **b;
 
-	if (f == NULL)
+	while (n > 0 && (name[n - 1] == ' ' || name[n - 1] == '\t'))
+		n--;
+	name = arena_substring(h->arena, name, n);
+	measure(h, name, value, covers);
+	h->count++;
+	if (h->count > FIELDS_KEPT || h->octets > OCTETS_KEPT || (f = arena_alloc(h->arena, sizeof *f)) == NULL)
 		return;
+	b = bucket(h, name);
 	f->index = header_count(h, name) + 1;
-	f->name = arena_string(h->arena, name);
+	f->name = name;
 	f->value = arena_string(h->arena, value);
 	f->older = *b;
 	*b = f;
@@ -92,8 +102,6 @@ header_add(struct header *h, const char *name, const char *value, bool covers)
 	else
 		h->first = f;
 	h->last = f;
-	h->count++;
-	measure(h, name, value, covers);
 }
 
 const struct header_field *

@@ -165,7 +165,7 @@ read_settings(struct build *b, const struct value *v, struct app *a)
 	if (v[APP_MODE].node != NULL)
 		a->mode = (enum mode)v[APP_MODE].number;
 	a->on_failure = v[APP_ON_FAILURE].node != NULL ? (enum on_failure)v[APP_ON_FAILURE].number : p->on_failure;
-	a->sign = (enum sign)v[APP_SIGN].number;
+	a->sign = (enum sign_wish)v[APP_SIGN].number;
 	a->owner = arena_string(b->arena, v[APP_OWNER].node != NULL ? v[APP_OWNER].text : "");
 	a->department = arena_string(b->arena, v[APP_DEPARTMENT].node != NULL ? v[APP_DEPARTMENT].text : "");
 }

@@ -51,6 +51,7 @@ read_word(const struct option *o, const char *s, const struct node *n, uint64_t 
 	for (i = 0; o->words[i] != NULL; i++) {
 		if (strcmp(o->words[i], s) == 0) {
 			*r = i;
+			text_free(&all);
 			return true;
 		}
 		text_printf(&all, "%s%s", i > 0 ? ", " : "", o->words[i]);
