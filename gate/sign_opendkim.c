@@ -271,15 +271,20 @@ static const struct signer signer = {
 	.free = free_sign,
 };
 
+/* The library takes the list itself, ended by NULL, and copies what it keeps. */
 static int
 set_list(dkim_opts_t option, const char *const *names, size_t n)
 {
-	const unsigned char *list[COUNT_OF(covered) + 1] = {NULL};
-	const unsigned char **p = list;
+	const unsigned char **list = calloc(n + 1, sizeof *list);
+	DKIM_STAT status;
 
+	if (list == NULL)
+		return -1;
 	for (size_t i = 0; i < n; i++)
 		list[i] = (const unsigned char *)names[i];
-	return dkim_options(library, DKIM_OP_SETOPT, option, &p, sizeof p) == DKIM_STAT_OK ? 0 : -1;
+	status = dkim_options(library, DKIM_OP_SETOPT, option, list, sizeof(unsigned char **));
+	free(list);
+	return status == DKIM_STAT_OK ? 0 : -1;
 }
 
 /* Whether a key reaches the library by its token. */

@@ -1,0 +1,70 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * postern: finds the command and runs it.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/command.h"
+#include "base/text.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{"check", command_check, "check the policy file and the keys it names"},
+	{"explain", command_explain, "say what the policy makes of a message, step by step"},
+	{"schema", command_schema, "print the JSON Schema of the policy file"},
+};
+
+#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+
+static void
+usage(FILE *to)
+{
+	fputs("usage: postern COMMAND [ARGUMENT...]\n", to);
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fputs("postern COMMAND --help says more; postern --version prints the version\n", to);
+}
+
+static int
+unknown(const char *name)
+{
+	const char *names[COUNT_OF(commands)], *near;
+
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		names[i] = commands[i].name;
+	near = text_nearest(name, names, COUNT_OF(commands));
+	if (near != NULL)
+		fprintf(stderr, "postern: no command \"%s\"; did you mean \"%s\"?\n", name, near);
+	else
+		fprintf(stderr, "postern: no command \"%s\"\n", name);
+	usage(stderr);
+	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return 2;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts(PACKAGE_STRING);
+		return 0;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return unknown(argv[1]);
+}

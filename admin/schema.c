@@ -1,0 +1,27 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * postern schema: the JSON Schema of the policy file.
+ */
+#include <stdio.h>
+
+#include "admin/command.h"
+#include "policy/file/file.h"
+
+int
+command_schema(int argc, char **argv)
+{
+	struct text t = {0};
+	int r;
+
+	(void)argv;
+	if (argc != 1) {
+		fputs("usage: postern schema\n", stderr);
+		return 2;
+	}
+	r = schema_json(&t);
+	if (r == 0)
+		fputs(text_string(&t), stdout);
+	text_free(&t);
+	return r == 0 ? 0 : 1;
+}
