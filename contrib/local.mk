@@ -1,2 +1,4 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
+
+EXTRA_DIST += contrib/postern.yaml.sample contrib/accepted-domains.csv.sample

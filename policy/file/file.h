@@ -35,6 +35,7 @@ void problems_add(struct problems *p, bool is_error, const char *file, unsigned 
 		  unsigned column, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 
+/* NULL is an empty list. */
 size_t problems_count(const struct problems *p);
 size_t problems_errors(const struct problems *p);
 const struct problem *problems_at(const struct problems *p, size_t i);

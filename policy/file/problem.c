@@ -102,13 +102,13 @@ problems_add(struct problems *p, bool is_error, const char *file, unsigned line,
 size_t
 problems_count(const struct problems *p)
 {
-	return p->count;
+	return p == NULL ? 0 : p->count;
 }
 
 size_t
 problems_errors(const struct problems *p)
 {
-	return p->errors;
+	return p == NULL ? 0 : p->errors;
 }
 
 const struct problem *
