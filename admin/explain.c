@@ -44,7 +44,7 @@ bad_usage(const char *what)
 {
 	fprintf(stderr, "postern explain: %s\n"
 		"usage: postern explain [-c FILE] --client ADDRESS|local [--login NAME] [--certificate SUBJECT]\n"
-		"       [--helo NAME] --sender ADDRESS --rcpt ADDRESS... [--json] [MESSAGE|-]\n", what);
+		"       [--helo NAME] [--relay NAME] --sender ADDRESS --rcpt ADDRESS... [--json] [MESSAGE|-]\n", what);
 	return 2;
 }
 
@@ -64,7 +64,7 @@ read_options(int argc, char **argv, struct question *q)
 	static const struct option long_options[] = {
 		{"config", required_argument, NULL, 'c'}, {"client", required_argument, NULL, 'a'},
 		{"login", required_argument, NULL, 'l'}, {"certificate", required_argument, NULL, 'C'},
-		{"helo", required_argument, NULL, 'H'}, {"sender", required_argument, NULL, 's'},
+		{"helo", required_argument, NULL, 'H'}, {"relay", required_argument, NULL, 'R'}, {"sender", required_argument, NULL, 's'},
 		{"rcpt", required_argument, NULL, 'r'}, {"json", no_argument, NULL, 'j'}, {0},
 	};
 	bool has_client = false;
@@ -81,6 +81,8 @@ read_options(int argc, char **argv, struct question *q)
 			q->mail.cert_subject = optarg;
 		else if (c == 'H')
 			q->helo = optarg;
+		else if (c == 'R')
+			q->connect.relay = optarg;
 		else if (c == 's')
 			q->mail.sender = optarg;
 		else if (c == 'r')
@@ -352,7 +354,8 @@ ask(struct session *s, const struct question *q, const struct text *t)
 	if (last.action != ACTION_REFUSE && a.m->accepted > 0) {
 		body = give_header(s, t->s, end);
 		session_eoh(s);
-		session_body(s, body, (size_t)(end - body));
+		if (body < end)
+			session_body(s, body, (size_t)(end - body));
 		session_eom(s, NULL, &edits);
 	} else if (last.action != ACTION_REFUSE) {
 		refuse_if_nobody((struct message *)(uintptr_t)a.m, &a.reply);

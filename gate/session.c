@@ -17,7 +17,7 @@
 #include "policy/decide.h"
 
 /* Most of a session's memory for one message: header, recipients, texts. */
-#define MESSAGE_MEMORY (16u << 20)
+#define MESSAGE_MEMORY (64u << 20)
 #define CONNECTION_MEMORY (256u << 10)
 #define REPLY_MAX 440u
 #define KEYS_MAX 8u
@@ -247,6 +247,17 @@ start_message(struct session *s, const struct session_mail *mail)
 	s->state = STATE_MAIL;
 }
 
+/* Before the end of the message nothing is held, and a recipient too many can
+ * go with the next message, so "never" does not apply to it. */
+static void
+soften(struct charge *c, bool is_recipient)
+{
+	if (c->over == OVER_HOLD)
+		c->exceeded = false;
+	if (is_recipient && c->retry_ms < 0)
+		c->retry_ms = (int64_t)c->period * 1000;
+}
+
 /* Whether a limit that does not hold or observe is already reached, as far as
  * memory knows; then *d_r is the decision. */
 static bool
@@ -259,8 +270,7 @@ already_over(struct session *s, const struct recipient *only, struct decision *d
 	limit_collect(m, only);
 	store_peek(s->gate->store, m->charges, m->n_charges);
 	for (size_t i = 0; i < m->n_charges; i++)
-		if (m->charges[i].over == OVER_HOLD)
-			m->charges[i].exceeded = false;
+		soften(&m->charges[i], only != NULL);
 	*d_r = limit_decision_for(m);
 	return d_r->verdict >= VERDICT_DEFER;
 }
@@ -321,7 +331,7 @@ session_rcpt(struct session *s, const char *recipient, const char *understood,
 	s->spent_us += now_us() - began;
 	if (d.verdict < VERDICT_DEFER)
 		return go_on(s);
-	return refused(s, &d, "rcpt", m->last_recipient->address.text);
+	return refused(s, &d, "rcpt", printable(s->arena, recipient));
 }
 
 void

@@ -124,8 +124,10 @@ append_recipient(struct message *m, struct recipient *r)
 	m->last_recipient = r;
 }
 
-/* How often accepted recipients stand in the trace; a list does not help. */
-#define TRACED_RECIPIENTS 20
+/* How many accepted recipients stand in the trace: a long list does not help. */
+#define TRACED_RECIPIENTS 20u
+/* How many refused ones of a message are kept; more are only counted. */
+#define KEPT_REFUSED 100u
 
 struct decision
 decide_recipient(struct message *m, const char *typed, const char *macro, const char *mailer)
@@ -143,11 +145,13 @@ decide_recipient(struct message *m, const char *typed, const char *macro, const 
 	r->place = PLACE_EXTERNAL;
 	r->reason = "";
 	keyword = objection(m, r, macro, mailer, &text);
-	append_recipient(m, r);
-	if (keyword != NULL || m->accepted < TRACED_RECIPIENTS)
+	r->accepted = keyword == NULL || m->mode == MODE_MONITOR || m->picked_up;
+	m->refused += !r->accepted;
+	if (r->accepted || m->refused <= KEPT_REFUSED)
+		append_recipient(m, r);
+	if (r->accepted ? m->accepted < TRACED_RECIPIENTS : m->refused <= TRACED_RECIPIENTS)
 		trace_add(&m->trace, "rcpt", "recipient-reached", keyword == NULL ? ANSWER_YES : ANSWER_NO, "%s: %s",
 			  r->address.text, keyword == NULL ? places[r->place] : keyword);
-	r->accepted = keyword == NULL || m->mode == MODE_MONITOR || m->picked_up;
 	if (r->accepted)
 		count_recipient(m, r);
 	if (keyword == NULL)

@@ -79,6 +79,7 @@ struct message {
 	/* RCPT */
 	struct recipient *recipients, *last_recipient;
 	uint64_t accepted, internal, external, local;
+	uint64_t refused;           /* all of them, also those not kept in the list */
 	bool picked_up;             /* nothing may be refused before end of message */
 
 	/* header and body */

@@ -57,7 +57,7 @@ apps:
 """
 
 NAMES = {"first": "contoso.com", "second": "fabrikam.com", "crm_ip": "10.1.2.3", "printer_net": "10.1.9.0/24"}
-OTHER = [("contoso.com", "tailspin.org"), ("contoso", "tailspin"), ("fabrikam.com", "woodgrove.net"),
+OTHER = [("contoso", "tailspin"), ("CONTOSO", "TAILSPIN"), ("Contoso", "Tailspin"), ("fabrikam.com", "woodgrove.net"),
          ("10.1.2.3", "172.20.4.9"), ("10.1.9.", "192.168.77."), ("example.net", "customer.example.org"),
          ("Hello", "Guten Tag")]
 
@@ -218,6 +218,8 @@ def check_row(bench, row):
                 return "after the mutation the signatures are %r" % (changed,), answers
     if got != want["decision"]:
         return "expected %s, got %s: %s" % (want["decision"], got, reply), answers
+    if answers is not None and not answers["data"] and got == "accept":
+        return None, answers  # a stream that aborts all its messages sends none
     if signed != (want["dkim"] == "sign") and not (got == "tempfail"):
         return "expected %s, got signed=%s" % (want["dkim"], signed), answers
     return None, answers
@@ -248,7 +250,7 @@ def explain(bench, row, answers):
     with open(path, "wb") as f:
         f.write(octets(row["raw_message"]))
     command = [os.path.join(bench.build, "postern"), "explain", "-c", bench.policy, "--json", "--client",
-               row["client_ip"], "--sender", "<%s>" % row["envelope_from"]]
+               row["client_ip"], "--relay", "relay.contoso.com", "--sender", "<%s>" % row["envelope_from"]]
     if row["auth_user"]:
         command += ["--login", row["auth_user"]]
     for recipient in row["rcpts"]:
@@ -299,14 +301,8 @@ def other_names(row):
         for old, new in OTHER:
             if isinstance(row.get(field), str):
                 row[field] = row[field].replace(old, new)
-    row["rcpts"] = [re.sub(r"contoso", "tailspin", r) for r in row["rcpts"]]
     for old, new in OTHER:
         row["rcpts"] = [r.replace(old, new) for r in row["rcpts"]]
-    row["raw_message"] = row["raw_message"].replace("tailspin.com", "tailspin.org")
-    row["envelope_from"] = row["envelope_from"].replace("tailspin.com", "tailspin.org")
-    row["rcpts"] = [r.replace("tailspin.com", "tailspin.org") for r in row["rcpts"]]
-    if "smtp_stream" in row:
-        row["smtp_stream"] = row["smtp_stream"].replace("tailspin.com", "tailspin.org")
     return row
 
 
@@ -381,7 +377,7 @@ def main():
         changed = [m for m in (other_names(r) for r in mine if "repeat" not in r and len(r["rcpts"]) < 100)
                    if m is not None]
         random.Random(options.seed).shuffle(changed)
-        run.rows(changed, {"first": "tailspin.org", "second": "woodgrove.net", "crm_ip": "172.20.4.9",
+        run.rows(changed, {"first": "tailspin.com", "second": "woodgrove.net", "crm_ip": "172.20.4.9",
                            "printer_net": "192.168.77.0/24"}, False)
     finally:
         run.stand_in.close()
