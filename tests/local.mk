@@ -15,3 +15,6 @@ include tests/bench/local.mk
 
 dist_check_SCRIPTS += tests/check-docs
 TESTS += tests/check-docs
+
+dist_check_SCRIPTS += tests/check-layers
+TESTS += tests/check-layers
