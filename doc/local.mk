@@ -1,2 +1,4 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
+
+dist_man_MANS += doc/postern.1 doc/postern.yaml.5 doc/posternd.8
