@@ -128,7 +128,7 @@ class StandIn:
 
     def find(self, header, value):
         """The messages that have this header field with this value."""
-        pattern = re.compile(rb"(?mi)^" + re.escape(header) + rb":[ \t]*" + re.escape(value))
+        pattern = re.compile(rb"(?mi)^" + re.escape(header) + rb":[ \t]*" + re.escape(value) + rb"\r?$")
         with self.lock:
             return [m for m in self.messages
                     if pattern.search(m["raw"].split(b"\r\n\r\n", 1)[0])]
