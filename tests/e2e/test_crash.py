@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The Postern authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""posternd killed at named points of the message's way, under load. Afterwards
+every message that the stand-in got has its row as accepted, no limit is
+exceeded, and every start needed no repair. With the commit taken out the same
+check must find a loss. usage: test_crash.py BUILD-WITH-CRASH-POINTS [KILLS]"""
+
+import os
+import random
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import posterntest as pt  # noqa: E402
+
+BUILD = os.path.abspath(sys.argv[1])
+KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 200
+POINTS = ["sign-before-end", "sign-after-end", "admit-before-begin", "admit-before-commit", "admit-after-commit",
+          "eom-before-reply"]
+POLICY = """
+listen: unix:{folder}/run/milter.sock
+database: sqlite:{folder}/postern.db
+tenants:
+  contoso:
+    accepted-domains: accepted.txt
+    connector-auth: ip
+    next-hop: mx.example
+signing:
+  contoso.com:
+    - selector: postern1
+      key: rsa.pem
+apps:
+  - name: load
+    tenant: contoso
+    clients: [10.1.2.3]
+    method: connector
+    senders: [load@contoso.com]
+    limits: [{limit} messages/day]
+"""
+
+
+class Load:
+    """Four clients that send numbered messages until told to stop."""
+
+    def __init__(self, port):
+        self.port, self.stop, self.number, self.lock = port, False, 0, threading.Lock()
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(4)]
+        for t in self.threads:
+            t.start()
+
+    def run(self):
+        while not self.stop:
+            try:
+                c = pt.Client(self.port)
+                c.ehlo()
+                c.pretend("10.1.2.3")
+                for _ in range(5):
+                    with self.lock:
+                        self.number += 1
+                        n = self.number
+                    raw = ("From: load@contoso.com\r\nSubject: n%d\r\n\r\nHello\r\n" % n).encode()
+                    if pt.outcome(c.message("load@contoso.com", ["x@example.net"], raw))[0] != "accept":
+                        time.sleep(0.02)
+                c.close()
+            except (OSError, ConnectionError, RuntimeError):
+                time.sleep(0.02)
+
+    def end(self):
+        self.stop = True
+        for t in self.threads:
+            t.join(60)
+
+
+def crash_run(kills, limit, fault=None):
+    """Returns (lost messages, messages at the stand-in, rows charged over the limit)."""
+    folder = tempfile.mkdtemp(prefix="postern-crash-")
+    os.chmod(folder, 0o755)
+    os.makedirs(folder + "/run")
+    shutil.chown(folder + "/run", group="postfix")
+    os.chmod(folder + "/run", 0o2750)
+    pt.make_key(folder, "rsa.pem")
+    with open(folder + "/accepted.txt", "w") as f:
+        f.write("contoso.com\n")
+    with open(folder + "/postern.yaml", "w") as f:
+        f.write(POLICY.format(folder=folder, limit=limit))
+    stand_in = pt.StandIn()
+    daemon = pt.Posternd(os.path.join(BUILD, "posternd"), folder + "/postern.yaml", folder + "/run/milter.sock",
+                         folder + "/log")
+    daemon.environment["ASAN_OPTIONS"] = "detect_leaks=0"
+    postfix = pt.Postfix(folder + "/postfix", "unix:" + folder + "/run/milter.sock", stand_in.port)
+    load = None
+    try:
+        for i in range(kills):
+            point = POINTS[i % len(POINTS)]
+            # The signer's check of itself at start passes its points once.
+            first = 2 if point.startswith("sign") else 1
+            daemon.environment["POSTERN_CRASH"] = "%s:%d" % (point, random.randint(first, first + 2))
+            if fault:
+                daemon.environment["POSTERN_FAULT"] = fault
+            daemon.start(may_die=True)
+            if i == 0:
+                postfix.start()
+                load = Load(postfix.port)
+            try:
+                daemon.process.wait(15)
+            except Exception:
+                daemon.kill()  # the limit is reached: nothing is signed any more
+        daemon.environment.pop("POSTERN_CRASH")
+        daemon.environment.pop("POSTERN_FAULT", None)
+        daemon.start()
+        load.end()
+        postfix.wait_empty(60)
+        status = daemon.stop()
+        log = daemon.log()
+    finally:
+        if load:
+            load.stop = True
+        postfix.stop()
+        if daemon.process and daemon.process.poll() is None:
+            daemon.kill()
+        stand_in.close()
+    assert status == 0, "the last run ended with %d" % status
+    assert not re.search("repair|corrupt|malformed", log), log[-2000:]
+    database = folder + "/postern.db"
+    assert pt.audit(database, "PRAGMA integrity_check")[0]["integrity_check"] == "ok"
+    accepted = {r["id"] for r in pt.audit(database, "SELECT id FROM messages WHERE verdict = 'accept'")}
+    got = [re.search(rb"X-Postern-Id: (\S+)", m["raw"]).group(1).decode() for m in stand_in.messages]
+    lost = [g for g in got if g not in accepted]
+    shutil.rmtree(folder, ignore_errors=True)
+    return len(lost), len(got), len(accepted)
+
+
+def main():
+    seed = random.randrange(1 << 30)
+    random.seed(seed)
+    print("seed %d" % seed)
+    failed = 0
+    lost, got, accepted = crash_run(KILLS, 100000)
+    print("%d kills: %d messages arrived, %d rows accepted, %d without a row" % (KILLS, got, accepted, lost))
+    failed += lost != 0 or got == 0
+    lost, got, accepted = crash_run(12, 25)
+    print("12 kills at a limit of 25 a day: %d arrived, %d rows accepted, %d without a row" % (got, accepted, lost))
+    failed += lost != 0 or got > 25 or accepted > 25
+    lost, got, accepted = crash_run(6, 100000, "no-commit")
+    print("with the commit taken out: %d arrived, %d without a row (there must be some)" % (got, lost))
+    failed += lost == 0
+    print("%d passed, %d failed" % (3 - failed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
