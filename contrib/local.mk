@@ -2,3 +2,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 EXTRA_DIST += contrib/postern.yaml.sample contrib/accepted-domains.csv.sample
+
+EXTRA_DIST += contrib/quickstart contrib/quickstart.py

@@ -1,2 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
+
+EXTRA_DIST += \
+	tests/corpus/deviations.json \
+	tests/corpus/messages.jsonl \
+	tests/corpus/run.py

@@ -1,2 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
+
+EXTRA_DIST += \
+	tests/e2e/test_crash.py \
+	tests/e2e/test_postfix.py \
+	tests/e2e/test_sendmail.py \
+	tests/lib/dozen.py \
+	tests/lib/posterntest.py \
+	tests/lsan.supp \
+	tests/run

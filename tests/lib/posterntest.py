@@ -275,7 +275,8 @@ class Postfix:
 
 
 class Posternd:
-    """The daemon under a policy file, in the foreground, its log in a file."""
+    """The daemon under a policy file, in the foreground, its log in a file.
+    socket_path: a unix socket's path, or a port on loopback."""
 
     def __init__(self, program, policy, socket_path, log, environment=None):
         self.program, self.policy, self.socket_path, self.log_file = program, policy, socket_path, log
@@ -292,6 +293,8 @@ class Posternd:
                 if may_die and self.process.returncode == -signal.SIGKILL:
                     return True
                 raise RuntimeError("posternd ended with %d:\n%s" % (self.process.returncode, self.log()))
+            if isinstance(self.socket_path, int):
+                return can_connect(self.socket_path)
             try:
                 with socket.socket(socket.AF_UNIX) as s:
                     s.connect(self.socket_path)
@@ -327,8 +330,8 @@ class Posternd:
 class Client:
     """An SMTP client: text and octets go out as they are."""
 
-    def __init__(self, port, hello="app.contoso.com"):
-        self.socket = socket.create_connection(("127.0.0.1", port), 60)
+    def __init__(self, port, hello="app.contoso.com", source=None):
+        self.socket = socket.create_connection(("127.0.0.1", port), 60, (source, 0) if source else None)
         self.stream = self.socket.makefile("rb")
         self.greeting = self.reply()
         self.hello = hello

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The Postern authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""The dozen, and an address without brackets, through a real Sendmail that is
+unpacked into a folder, not installed. Clients are told apart by their loopback
+address. usage: test_sendmail.py BUILD-FOLDER"""
+
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import dozen  # noqa: E402
+import posterntest as pt  # noqa: E402
+
+BUILD = os.path.abspath(sys.argv.pop(1))
+
+MC = """divert(-1)
+include(`{cf}/m4/cf.m4')
+divert(0)dnl
+OSTYPE(`linux')dnl
+define(`QUEUE_DIR', `{folder}/queue')dnl
+define(`confPID_FILE', `{folder}/sendmail.pid')dnl
+define(`STATUS_FILE', `{folder}/statistics')dnl
+define(`ALIAS_FILE', `')dnl
+define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
+define(`confDOMAIN_NAME', `relay.contoso.com')dnl
+define(`confTO_IDENT', `0s')dnl
+define(`confDELIVERY_MODE', `i')dnl
+define(`SMART_HOST', `esmtp:[127.0.0.1]')dnl
+define(`ESMTP_MAILER_ARGS', `TCP $h {next_hop}')dnl
+FEATURE(`no_default_msa')dnl
+FEATURE(`nocanonify')dnl
+FEATURE(`promiscuous_relay')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+FEATURE(`accept_unqualified_senders')dnl
+DAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1, Port={port}')dnl
+INPUT_MAIL_FILTER(`postern', `S=inet:{socket}@127.0.0.1, F=T, T=C:5s;S:10s;R:10s;E:30s')dnl
+MAILER(`smtp')dnl
+"""
+
+START = """
+mount --bind {folder}/hosts /etc/hosts
+mount --bind {folder}/nsswitch.conf /etc/nsswitch.conf
+hostname relay.contoso.com
+exec {binary} -bD -C {folder}/sendmail.cf
+"""
+
+
+def unpack(folder):
+    """Sendmail's packages in a folder; the paths of the program and its cf."""
+    root = os.path.join(folder, "root")
+    os.makedirs(root)
+    subprocess.run(["apt-get", "download", "-q", "sendmail-bin", "sendmail-cf"], cwd=root, check=True,
+                   stdout=subprocess.DEVNULL)
+    for package in glob.glob(root + "/*.deb"):
+        subprocess.run(["dpkg", "-x", package, root], check=True)
+    binary = [p for p in glob.glob(root + "/usr/l*/sm.bin/sendmail") + glob.glob(root + "/usr/l*/sendmail/sendmail")]
+    return binary[0], root + "/usr/share/sendmail/cf"
+
+
+class Sendmail(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = folder = tempfile.mkdtemp(prefix="postern-sendmail-")
+        os.chmod(folder, 0o755)
+        os.makedirs(folder + "/queue", 0o700)
+        cls.socket = pt.free_port()
+        cls.policy, cls.records = dozen.write_policy(folder, "inet:%d@127.0.0.1" % cls.socket)
+        with open(cls.policy) as f:
+            policy = f.read()
+        with open(cls.policy, "w") as f:
+            f.write(policy.replace("clients: [10.", "clients: [127."))
+        cls.stand_in = pt.StandIn()
+        cls.daemon = pt.Posternd(os.path.join(BUILD, "posternd"), cls.policy, cls.socket, folder + "/log").start()
+        cls.addClassCleanup(lambda: cls.daemon.process.poll() is not None or cls.daemon.kill())
+        cls.port = pt.free_port()
+        cls.start_sendmail()
+
+    @classmethod
+    def start_sendmail(cls):
+        folder = cls.folder
+        binary, cf = unpack(folder)
+        with open(folder + "/sendmail.mc", "w") as f:
+            f.write(MC.format(cf=cf, folder=folder, next_hop=cls.stand_in.port, port=cls.port, socket=cls.socket))
+        with open(folder + "/sendmail.cf", "wb") as f:
+            subprocess.run(["m4", "-D_CF_DIR_=%s/" % cf, folder + "/sendmail.mc"], stdout=f, check=True)
+        with open(folder + "/hosts", "w") as f:
+            f.write("127.0.0.1 relay.contoso.com localhost\n")
+        with open(folder + "/nsswitch.conf", "w") as f:
+            f.write("hosts: files\npasswd: files\ngroup: files\n")
+        with open(folder + "/output", "wb") as f:
+            cls.sendmail = subprocess.Popen(["unshare", "-m", "-u", "sh", "-c",
+                                             START.format(folder=folder, binary=binary)],
+                                            stdout=f, stderr=f, stdin=subprocess.DEVNULL, start_new_session=True)
+
+        def up():
+            if cls.sendmail.poll() is not None:
+                with open(folder + "/output") as f:
+                    raise RuntimeError("sendmail ended: " + f.read())
+            return pt.can_connect(cls.port)
+        pt.wait_for(up, 30, "Sendmail")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.sendmail.send_signal(signal.SIGTERM)
+        cls.sendmail.wait(20)
+        status = cls.daemon.stop()
+        log = cls.daemon.log()
+        cls.stand_in.close()
+        shutil.rmtree(cls.folder, ignore_errors=True)
+        if status != 0 or "Sanitizer" in log:
+            raise AssertionError("posternd ended with %d\n%s" % (status, log[-4000:]))
+
+    def client(self, address):
+        c = pt.Client(self.port, source=address.replace("10.", "127.", 1))
+        c.ehlo()
+        return c
+
+    def send(self, row):
+        c = self.client(row[1])
+        try:
+            return c.message(row[2], row[3], row[4])
+        finally:
+            c.close()
+
+    def test_1_dozen(self):
+        for row in dozen.DOZEN:
+            with self.subTest(row[0]):
+                outcome, reply = pt.outcome(self.send(row))
+                self.assertEqual(outcome, row[5], reply)
+                self.assertIn(row[6], reply)
+        for row in dozen.DOZEN:
+            subject = row[4].split(b"Subject: ")[1].split(b"\r\n")[0]
+            got = [m for m in self.stand_in.find(b"Subject", subject) if m["sender"] == row[2]]
+            with self.subTest(row[0]):
+                self.assertEqual(len(got), 1 if row[7] else 0)
+                for m in got:
+                    signed = pt.signatures(m["raw"], self.records)
+                    self.assertEqual(sorted(s[1] for s in signed), ["postern1", "postern2"])
+                    self.assertTrue(all(s[2] for s in signed), signed)
+                    self.assertNotIn("bob@example.net", m["recipients"] if row[1].startswith("10.1.9") else [])
+
+    def test_2_without_brackets(self):
+        c = self.client("10.1.2.3")
+        self.assertTrue(c.command("MAIL FROM: crm@contoso.com").startswith("250"))
+        self.assertTrue(c.command("RCPT TO: bob@example.net").startswith("250"))
+        c.command("DATA")
+        c.send(pt.stuff(dozen.text("crm@contoso.com", "bob@example.net", "no brackets")))
+        self.assertTrue(c.reply().startswith("250"))
+        c.close()
+        self.assertEqual(len(self.stand_in.find(b"Subject", b"no brackets")), 1)
+
+    def test_3_audit_has_the_queue_id(self):
+        rows = pt.audit(self.folder + "/postern.db", "SELECT queue_id FROM messages WHERE verdict = 'accept'")
+        self.assertTrue(rows and all(r["queue_id"] for r in rows), rows)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
