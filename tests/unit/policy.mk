@@ -7,4 +7,10 @@ TESTS += tests/unit/test_address
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
 tests_unit_test_address_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_address_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_limit
+TESTS += tests/unit/test_limit
+tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
+tests_unit_test_limit_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_limit_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 endif
