@@ -205,7 +205,7 @@ weigh(const struct window *w, struct charge *charges, size_t i, int64_t now_ms)
 			before = plus(before, charges[j].amount);
 	c->used = plus(window_used(w, window_slot(now_ms, c->period)), before);
 	left = c->used >= c->count ? 0 : c->count - c->used;
-	c->exceeded = c->amount > left;
+	c->exceeded = c->used > c->count || c->amount > left;
 	c->retry_ms = c->exceeded ? window_wait(w, now_ms, c->period, c->count,
 						plus(c->amount, before)) : 0;
 }

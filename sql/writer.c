@@ -184,7 +184,7 @@ run(void *arg)
 		take(w);
 		pthread_mutex_unlock(&w->lock);
 		write_batch(w);
-	} while (!stopping);
+	} while (!stopping || (w->batch.n_refusals == REFUSALS_MAX && w->error == NULL));
 	return NULL;
 }
 
