@@ -270,6 +270,8 @@ read_member(const struct block *b, const struct node *n, bool is_included, struc
 		struct value *r = &v[o - b->options];
 
 		*r = (struct value){.node = n};
+		if (n->is_broken)
+			r->text = ""; /* said already; what reads on must find a text */
 		if (n->is_broken || (is_empty(n) && !is_scalar(o->type) && !o->is_required))
 			return;
 		if (!check_shape(o, n, problems) || !read_text(o, n->text, n, r, problems))
