@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 FUZZERS = tests/fuzz/fuzz_address tests/fuzz/fuzz_policy_file tests/fuzz/fuzz_session
-FUZZING_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZING_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 FUZZING_LIBS = libfile.a libpolicy.a libbase.a $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
 
 EXTRA_PROGRAMS += $(FUZZERS)
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c
-tests_fuzz_fuzz_address_LDFLAGS = $(FUZZING_LDFLAGS)
+tests_fuzz_fuzz_address_LDFLAGS = $(FUZZING_LINK)
 tests_fuzz_fuzz_address_LDADD = $(FUZZING_LIBS)
 tests_fuzz_fuzz_policy_file_SOURCES = tests/fuzz/fuzz_policy_file.c
-tests_fuzz_fuzz_policy_file_LDFLAGS = $(FUZZING_LDFLAGS)
+tests_fuzz_fuzz_policy_file_LDFLAGS = $(FUZZING_LINK)
 tests_fuzz_fuzz_policy_file_LDADD = $(FUZZING_LIBS)
 tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c tests/scenario/fake.c \
 	gate/audit.c gate/log.c gate/session.c gate/snapshot.c gate/strip.c
-tests_fuzz_fuzz_session_LDFLAGS = $(FUZZING_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc
+tests_fuzz_fuzz_session_LDFLAGS = $(FUZZING_LINK) -Wl,--wrap=malloc -Wl,--wrap=calloc
 tests_fuzz_fuzz_session_LDADD = $(FUZZING_LIBS)
 
 EXTRA_DIST += tests/fuzz/run
