@@ -41,6 +41,7 @@ struct writer {
 	struct waiter **last;
 	struct queued records[RECORDS_MAX];
 	size_t n_records;
+	unsigned long dropped;    /* records that found no room, not yet said */
 	const char *error;
 
 	/* The thread's own. */
@@ -50,6 +51,7 @@ struct writer {
 	struct store_options options;
 	const char *logged;
 	int64_t logged_ms;
+	int64_t dropped_logged_ms;
 	struct waiter *waiters[ADMITS_MAX];
 	struct admit *admits[ADMITS_MAX];
 	const char *errors[ADMITS_MAX];
@@ -84,6 +86,27 @@ log_fault(struct writer *w, const char *error)
 	w->logged = error;
 	w->logged_ms = now;
 	snprintf(line, sizeof line, "the store cannot write: %s", error);
+	w->options.log(w->options.log_context, true, line);
+}
+
+/* Says once a minute how many refused messages are known by their count only. */
+static void
+log_dropped(struct writer *w)
+{
+	int64_t now = boot_ms(w);
+	unsigned long n = 0;
+	char line[160];
+
+	if (w->options.log == NULL || now - w->dropped_logged_ms < LOG_EVERY_MS)
+		return;
+	pthread_mutex_lock(&w->lock);
+	n = w->dropped;
+	w->dropped = 0;
+	pthread_mutex_unlock(&w->lock);
+	if (n == 0)
+		return;
+	w->dropped_logged_ms = now;
+	snprintf(line, sizeof line, "%lu refused messages were counted but not stored with their facts: the queue was full", n);
 	w->options.log(w->options.log_context, true, line);
 }
 
@@ -129,10 +152,12 @@ finish(struct writer *w, const char *error)
 		pthread_cond_signal(&x->done);
 	}
 	for (size_t i = 0; i < w->batch.n_records; i++)
-		if (error != NULL && w->n_records < RECORDS_MAX)
+		if (error != NULL && w->n_records < RECORDS_MAX) {
 			w->records[w->n_records++] = w->taken[i];
-		else
+		} else {
+			w->dropped += error != NULL;
 			arena_free(&w->taken[i].arena);
+		}
 	w->error = error;
 }
 
@@ -184,6 +209,7 @@ run(void *arg)
 		take(w);
 		pthread_mutex_unlock(&w->lock);
 		write_batch(w);
+		log_dropped(w);
 	} while (!stopping || (w->batch.n_refusals == REFUSALS_MAX && w->error == NULL));
 	return NULL;
 }
@@ -258,12 +284,12 @@ writer_record(struct writer *w, const struct record *r)
 {
 	struct queued q = { arena_new(0), NULL };
 
-	if (q.arena == NULL || (q.record = record_copy(q.arena, r)) == NULL) {
-		arena_free(&q.arena);
-		return;
-	}
+	if (q.arena != NULL)
+		q.record = record_copy(q.arena, r);
 	pthread_mutex_lock(&w->lock);
-	if (w->n_records < RECORDS_MAX) {
+	if (q.record == NULL || w->n_records == RECORDS_MAX) {
+		w->dropped++;
+	} else {
 		w->records[w->n_records++] = q;
 		q.arena = NULL;
 		pthread_cond_signal(&w->work);
