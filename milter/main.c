@@ -256,10 +256,12 @@ static int
 detach(void)
 {
 	struct snapshot *s = load();
+	char *absolute = realpath(options.file, NULL); /* the daemon leaves this folder */
 
-	if (s == NULL)
+	if (s == NULL || absolute == NULL)
 		return -1;
 	snapshot_unref(&s);
+	options.file = absolute;
 	if (daemon_detach() != 0)
 		return -1;
 	daemon_log_open(false);
