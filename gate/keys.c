@@ -210,6 +210,7 @@ decode(char *text, const char **problem_r)
 		return NULL;
 	}
 	memmove(text, begin, strlen(begin) + 1);
+	OPENSSL_cleanse(text + strlen(text), (size_t)(begin - text)); /* what stood there before */
 	bio = BIO_new_mem_buf(text, -1);
 	pkey = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &asked);
 	BIO_free(bio);
@@ -315,15 +316,28 @@ read_record(const char *file, char *p, size_t size)
 	return found && n > 0;
 }
 
+/* The record in the file of this name, its ending (if any) replaced by .txt or
+ * .txt added to it. */
+static bool
+read_record_beside(const char *file, bool replace, char *p, size_t size)
+{
+	const char *slash = strrchr(file, '/'), *dot = strrchr(slash == NULL ? file : slash, '.');
+	size_t len = replace && dot != NULL ? (size_t)(dot - file) : strlen(file);
+	char name[4096];
+
+	return len < sizeof name - sizeof ".txt" &&
+	       snprintf(name, sizeof name, "%.*s.txt", (int)len, file) > 0 && read_record(name, p, size);
+}
+
 /* Whether the DNS record beside the key is another key's. */
 static bool
 record_differs(const struct key *k)
 {
-	char name[4096], record[4096], *mine;
+	char record[4096], *mine;
 	bool differs;
 
-	if ((size_t)snprintf(name, sizeof name, "%s.txt", k->file) >= sizeof name ||
-	    !read_record(name, record, sizeof record))
+	if (!read_record_beside(k->file, false, record, sizeof record) &&
+	    !read_record_beside(k->file, true, record, sizeof record))
 		return false;
 	mine = key_public_base64(k);
 	differs = mine == NULL || strcmp(mine, record) != 0;

@@ -34,8 +34,9 @@ void keys_free(struct keys **k);
  * PEM private key (PKCS#1 or PKCS#8), RSA of at least 2048 bits (1024 to 2047
  * is usable with a warning in `problem`; fewer is not) or Ed25519, and a trial
  * signature made with it must verify with its own public half. If a file
- * FILE.txt (the DNS record as opendkim-genkey and postern write it) stands
- * beside it, its p= must be this key's public half. Never asks for a
+ * FILE.txt, or FILE with its ending replaced by .txt (the DNS record as
+ * opendkim-genkey and postern write it), stands beside it, its p= must be
+ * this key's public half. Never asks for a
  * pass phrase. Borrowed result, valid until keys_free(); NULL only when memory
  * is short. */
 const struct key *keys_load(struct keys *k, const char *domain,

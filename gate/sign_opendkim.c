@@ -204,10 +204,7 @@ end_last_line(struct sign *s)
 
 	if (!s->has_body || (s->last[0] == '\r' && s->last[1] == '\n'))
 		return;
-	if (s->last[1] == '\r')
-		body_octets(s, crlf + 1, 1);
-	else
-		body_octets(s, crlf, 2);
+	body_octets(s, crlf, sizeof crlf);
 }
 
 static const char *

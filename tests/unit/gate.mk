@@ -1,5 +1,30 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
 
+
 dist_check_SCRIPTS += tests/unit/keys.sh tests/unit/database.sh
 TESTS += tests/unit/keys.sh tests/unit/database.sh
+
+SIGN_LIBS = libgate.a libbase.a $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(JANSSON_LIBS)
+
+check_PROGRAMS += tests/unit/sign_message
+tests_unit_sign_message_SOURCES = tests/unit/sign_message.c
+tests_unit_sign_message_LDADD = $(SIGN_LIBS)
+
+TESTS += tests/unit/test_shapes.py
+dist_check_SCRIPTS += tests/unit/test_shapes.py
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_keys
+TESTS += tests/unit/test_keys
+tests_unit_test_keys_SOURCES = tests/unit/test_keys.c
+tests_unit_test_keys_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_keys_LDADD = $(SIGN_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_sign
+TESTS += tests/unit/test_sign
+tests_unit_test_sign_SOURCES = tests/unit/test_sign.c
+tests_unit_test_sign_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sign_LDADD = $(SIGN_LIBS) $(CMOCKA_LIBS)
+endif
+
