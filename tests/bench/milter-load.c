@@ -1,242 +1,329 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * A load generator that speaks the milter protocol as an MTA does, version 6,
- * and honours what the filter negotiates. Prints messages a second and how many
- * were signed. usage: milter-load SOCKET SESSIONS MESSAGES-PER-CONNECTION TOTAL
- * BODY-OCTETS
+ * A load generator: mail sessions to a milter, as an MTA would hold them,
+ * for a given time. Usage:
+ *   milter-load [-c SESSIONS] [-k MESSAGES] [-b OCTETS] [-t SECONDS] [-a APPS] SOCKET
+ * Prints one JSON object. Session n is client 10.77.(n mod APPS).1 and sends
+ * as app(n mod APPS)@contoso.com.
  */
-#include <arpa/inet.h>
-#include <stdint.h>
+#include "config.h"
+
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define NR_HDR 0x80u
-#define NODATA 0x200u
-#define NR_CONN 0x1000u
-#define NR_HELO 0x2000u
-#define NR_MAIL 0x4000u
-#define NR_RCPT 0x8000u
-#define NR_DATA 0x10000u
-#define NR_EOH 0x40000u
-#define NR_BODY 0x80000u
-#define NOHELO 0x2u
-#define CHUNK 65535u
+#include <libmilter/mfdef.h>
 
-struct peer {
-	int fd;
-	uint32_t flags;
-	char out[1 << 17];
-	size_t n;
+#include "tests/bench/load.h"
+
+#define CHUNK 65535
+#define SESSIONS_MAX 256
+
+static struct {
+	const char *socket;
+	int sessions, messages, apps;
+	size_t octets;
+	double seconds;
+	char *body;
+	double end;
+} plan = {.sessions = 1, .messages = 20, .apps = 50, .octets = 2048, .seconds = 2};
+
+struct worker {
+	pthread_t thread;
+	struct wire wire;
+	int number;
+	long sent, signatures, refused, errors;
+	float *took;             /* microseconds of each message */
+	size_t n_took, size_took;
+};
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A packet's data: strings, each with its NUL. */
+struct data {
+	char s[512];
+	size_t len;
 };
 
 static void
-die(const char *what)
+add(struct data *d, const char *s)
 {
-	perror(what);
-	exit(1);
+	size_t n = strlen(s) + 1;
+
+	if (d->len + n > sizeof d->s)
+		abort();
+	memcpy(d->s + d->len, s, n);
+	d->len += n;
 }
 
+/* Macros of a stage, unless the filter leaves that stage out. */
 static void
-flush(struct peer *p)
+macros(struct wire *w, char stage, uint32_t leave_out, const char *const *pairs)
 {
-	for (size_t done = 0; done < p->n;) {
-		ssize_t w = write(p->fd, p->out + done, p->n - done);
+	struct data d = {.s = {stage}, .len = 1};
 
-		if (w <= 0)
-			die("write");
-		done += (size_t)w;
-	}
-	p->n = 0;
-}
-
-static void
-packet(struct peer *p, char command, const void *data, size_t len)
-{
-	uint32_t size = htonl((uint32_t)len + 1);
-
-	if (p->n + len + 5 > sizeof p->out)
-		flush(p);
-	memcpy(p->out + p->n, &size, 4);
-	p->out[p->n + 4] = command;
-	memcpy(p->out + p->n + 5, data, len);
-	p->n += len + 5;
-}
-
-static void
-octets(struct peer *p, void *data, size_t len)
-{
-	for (size_t got = 0; got < len;) {
-		ssize_t r = read(p->fd, (char *)data + got, len - got);
-
-		if (r <= 0)
-			die("read");
-		got += (size_t)r;
-	}
-}
-
-static char
-answer(struct peer *p, char *data, size_t size)
-{
-	uint32_t len;
-	static char rest[1 << 17];
-
-	flush(p);
-	octets(p, &len, 4);
-	len = ntohl(len);
-	if (len == 0 || len > sizeof rest)
-		die("answer");
-	octets(p, rest, len);
-	memset(data, 0, size);
-	memcpy(data, rest + 1, len - 1 < size ? len - 1 : size);
-	return rest[0];
-}
-
-/* Says one step and waits for the answer unless it was negotiated away. */
-static void
-step(struct peer *p, char command, const char *data, size_t len, uint32_t no_reply)
-{
-	char buf[64];
-	char a;
-
-	packet(p, command, data, len);
-	if ((p->flags & no_reply) != 0)
+	if ((w->steps & leave_out) != 0)
 		return;
-	a = answer(p, buf, sizeof buf);
-	if (a != 'c' && a != 's') {
-		fprintf(stderr, "the filter answered '%c' to '%c'\n", a, command);
-		exit(1);
+	for (; *pairs != NULL; pairs++)
+		add(&d, *pairs);
+	wire_put(w, SMFIC_MACRO, d.s, d.len);
+}
+
+static int
+step(struct worker *t, char command, const char *a, const char *b, uint32_t leave_out, uint32_t silent)
+{
+	struct data d = {.len = 0};
+
+	if (a != NULL)
+		add(&d, a);
+	if (b != NULL)
+		add(&d, b);
+	return wire_step(&t->wire, command, d.s, d.len, leave_out, silent);
+}
+
+static int
+greet(struct worker *t)
+{
+	struct wire *w = &t->wire;
+	struct data d = {.len = 0};
+	char address[32];
+
+	snprintf(address, sizeof address, "10.77.%d.1", t->number % plan.apps);
+	macros(w, SMFIC_CONNECT, SMFIP_NOCONNECT, (const char *const[]){"j", "relay.contoso.com", "{daemon_name}", "relay",
+	       "{client_addr}", address, "{client_name}", "app.contoso.com", NULL});
+	add(&d, "app.contoso.com");
+	memcpy(d.s + d.len, "4\x30\x39", 3); /* IPv4, port 12345 */
+	d.len += 3;
+	add(&d, address);
+	if (wire_step(w, SMFIC_CONNECT, d.s, d.len, SMFIP_NOCONNECT, SMFIP_NR_CONN) != SMFIR_CONTINUE)
+		return -1;
+	return step(t, SMFIC_HELO, "app.contoso.com", NULL, SMFIP_NOHELO, SMFIP_NR_HELO) == SMFIR_CONTINUE ? 0 : -1;
+}
+
+/* The envelope; false when the filter refused it or failed. */
+static bool
+envelope(struct worker *t, const char *id)
+{
+	struct wire *w = &t->wire;
+	char sender[64], bare[48];
+
+	snprintf(bare, sizeof bare, "app%d@contoso.com", t->number % plan.apps);
+	snprintf(sender, sizeof sender, "<%s>", bare);
+	macros(w, SMFIC_MAIL, SMFIP_NOMAIL, (const char *const[]){"{mail_mailer}", "smtp",
+	       "{mail_host}", "contoso.com", "{mail_addr}", bare, NULL});
+	if (step(t, SMFIC_MAIL, sender, NULL, SMFIP_NOMAIL, SMFIP_NR_MAIL) != SMFIR_CONTINUE)
+		return false;
+	macros(w, SMFIC_RCPT, SMFIP_NORCPT, (const char *const[]){"i", id, "{rcpt_mailer}", "smtp",
+	       "{rcpt_host}", "example.net", "{rcpt_addr}", "bob@example.net", NULL});
+	if (step(t, SMFIC_RCPT, "<bob@example.net>", NULL, SMFIP_NORCPT, SMFIP_NR_RCPT) != SMFIR_CONTINUE)
+		return false;
+	macros(w, SMFIC_DATA, SMFIP_NODATA, (const char *const[]){"i", id, NULL});
+	return step(t, SMFIC_DATA, NULL, NULL, SMFIP_NODATA, SMFIP_NR_DATA) == SMFIR_CONTINUE;
+}
+
+static bool
+header(struct worker *t, const char *name, const char *value)
+{
+	char spaced[256];
+
+	snprintf(spaced, sizeof spaced, "%s%s", (t->wire.steps & SMFIP_HDR_LEADSPC) != 0 ? " " : "", value);
+	return step(t, SMFIC_HEADER, name, spaced, SMFIP_NOHDRS, SMFIP_NR_HDR) == SMFIR_CONTINUE;
+}
+
+/* Eleven fields, as an application writes them. */
+static bool
+headers(struct worker *t, const char *id)
+{
+	char from[96], message_id[96];
+
+	snprintf(from, sizeof from, "The application <app%d@contoso.com>", t->number % plan.apps);
+	snprintf(message_id, sizeof message_id, "<%s.%d@contoso.com>", id, t->number);
+	return header(t, "From", from) && header(t, "To", "Bob Example <bob@example.net>") &&
+	       header(t, "Subject", "Your order of last week,\n\tand what became of it") &&
+	       header(t, "Date", "Mon, 2 Nov 2026 10:00:00 +0000") && header(t, "Message-ID", message_id) &&
+	       header(t, "Reply-To", "orders@contoso.com") && header(t, "MIME-Version", "1.0") &&
+	       header(t, "Content-Type", "text/plain; charset=utf-8") &&
+	       header(t, "Content-Transfer-Encoding", "7bit") && header(t, "X-Mailer", "application 3.1") &&
+	       header(t, "X-Order", id);
+}
+
+/* The body in chunks; stops when the filter has seen enough. The letter of
+ * the last reply. */
+static int
+body(struct worker *t)
+{
+	int letter = SMFIR_CONTINUE;
+
+	if ((t->wire.steps & SMFIP_NOBODY) != 0)
+		return letter;
+	for (size_t at = 0; at < plan.octets && letter == SMFIR_CONTINUE; at += CHUNK) {
+		size_t n = plan.octets - at < CHUNK ? plan.octets - at : CHUNK;
+
+		letter = wire_step(&t->wire, SMFIC_BODY, plan.body + at, n, 0, SMFIP_NR_BODY);
 	}
+	return letter == SMFIR_SKIP ? SMFIR_CONTINUE : letter;
+}
+
+/* 1 taken, 0 refused, -1 failed. */
+static int
+message(struct worker *t)
+{
+	char id[32];
+	int letter;
+
+	snprintf(id, sizeof id, "4X%02d%08ld", t->number, t->sent);
+	t->wire.signatures = 0;
+	if (!envelope(t, id) || !headers(t, id) ||
+	    step(t, SMFIC_EOH, NULL, NULL, SMFIP_NOEOH, SMFIP_NR_EOH) != SMFIR_CONTINUE || body(t) != SMFIR_CONTINUE)
+		return 0;
+	macros(&t->wire, SMFIC_BODYEOB, 0, (const char *const[]){"i", id, NULL});
+	wire_put(&t->wire, SMFIC_BODYEOB, NULL, 0);
+	letter = wire_reply(&t->wire);
+	return letter < 0 ? -1 : letter == SMFIR_CONTINUE || letter == SMFIR_ACCEPT;
 }
 
 static void
-negotiate(struct peer *p)
+remember(struct worker *t, double seconds)
 {
-	uint32_t offer[3] = {htonl(6), htonl(0x1ff), htonl(0x1fffff)}, got[3];
-	char buf[64];
-
-	packet(p, 'O', offer, sizeof offer);
-	if (answer(p, buf, sizeof buf) != 'O')
-		die("negotiation");
-	memcpy(got, buf, sizeof got);
-	p->flags = ntohl(got[2]);
+	if (t->n_took == t->size_took) {
+		t->size_took = t->size_took * 2 + 1024;
+		t->took = realloc(t->took, t->size_took * sizeof *t->took);
+		if (t->took == NULL)
+			abort();
+	}
+	t->took[t->n_took++] = (float)(seconds * 1e6);
 }
 
-#define MACROS(p, text) packet(p, 'D', text, sizeof(text))
-#define SAY(p, command, text, no_reply) step(p, command, text, sizeof(text), no_reply)
-
-static const char *const fields[][2] = {
-	{"From", " CRM <app0@contoso.com>"}, {"To", " bob@example.net"}, {"Subject", " Your order has been shipped"},
-	{"Date", " Tue, 24 Nov 2026 10:00:00 +0000"}, {"Message-ID", " <1234@app.contoso.com>"},
-	{"MIME-Version", " 1.0"}, {"Content-Type", " text/plain; charset=utf-8"},
-	{"Content-Transfer-Encoding", " 8bit"}, {"Reply-To", " app0@contoso.com"}, {"X-Mailer", " CRM 4.2"},
-	{"X-Priority", " 3"},
-};
-
-static unsigned
-message(struct peer *p, const char *body, size_t size)
+static void
+session(struct worker *t)
 {
-	char field[256], buf[64], a;
-	unsigned is_signed = 0;
-
-	MACROS(p, "M{mail_addr}\0" "app0@contoso.com\0" "{mail_mailer}\0" "smtp");
-	SAY(p, 'M', "<app0@contoso.com>", NR_MAIL);
-	MACROS(p, "R{rcpt_addr}\0" "bob@example.net\0" "{rcpt_mailer}\0" "smtp\0" "i\0" "4ABC");
-	SAY(p, 'R', "<bob@example.net>", NR_RCPT);
-	if ((p->flags & NODATA) == 0)
-		step(p, 'T', "", 0, NR_DATA);
-	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-		size_t n = strlen(fields[i][0]) + 1, m = strlen(fields[i][1]) + 1;
-
-		memcpy(field, fields[i][0], n);
-		memcpy(field + n, fields[i][1], m);
-		step(p, 'L', field, n + m, NR_HDR);
+	if (wire_open(&t->wire, plan.socket) != 0) {
+		t->errors++;
+		usleep(1000);
+		return;
 	}
-	step(p, 'N', "", 0, NR_EOH);
-	for (size_t done = 0; done < size; done += CHUNK)
-		step(p, 'B', body + done, size - done < CHUNK ? size - done : CHUNK, NR_BODY);
-	packet(p, 'E', "", 0);
-	while ((a = answer(p, buf, sizeof buf)) == 'h' || a == 'i' || a == 'm' || a == 'p')
-		is_signed |= strstr(buf, "DKIM-Signature") != NULL || strstr(buf + 4, "DKIM-Signature") != NULL;
-	if (a != 'c' && a != 'a') {
-		fprintf(stderr, "the filter answered '%c' at end of message: %.60s\n", a, buf);
-		exit(1);
+	if (greet(t) != 0)
+		t->errors++;
+	for (int i = 0; i < plan.messages && now() < plan.end; i++) {
+		double began = now();
+		int r = message(t);
+
+		if (r != 1) {
+			t->errors += r < 0;
+			t->refused += r == 0;
+			break;
+		}
+		t->sent++;
+		t->signatures += t->wire.signatures;
+		remember(t, now() - began);
 	}
-	return is_signed;
+	wire_close(&t->wire);
 }
 
-static unsigned
-connection(const char *path, unsigned messages, const char *body, size_t size)
+static void *
+work(void *context)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	static struct peer p;
-	unsigned is_signed = 0;
+	struct worker *t = context;
 
-	strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-	p = (struct peer){.fd = socket(AF_UNIX, SOCK_STREAM, 0)};
-	if (p.fd < 0 || connect(p.fd, (struct sockaddr *)&address, sizeof address) != 0)
-		die(path);
-	negotiate(&p);
-	MACROS(&p, "C{client_addr}\0" "10.1.2.0\0" "{client_port}\0" "4711\0" "j\0" "relay.contoso.com");
-	SAY(&p, 'C', "client.example\0" "4" "\x12\x34" "10.1.2.0", NR_CONN);
-	if ((p.flags & NOHELO) == 0)
-		SAY(&p, 'H', "client.example", NR_HELO);
-	for (unsigned i = 0; i < messages; i++)
-		is_signed += message(&p, body, size);
-	packet(&p, 'Q', "", 0);
-	flush(&p);
-	close(p.fd);
-	return is_signed;
+	while (now() < plan.end)
+		session(t);
+	return NULL;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+report(struct worker *all, double seconds)
+{
+	static const double at[] = {0.5, 0.95, 0.99, 1};
+	static const char *const name[] = {"p50", "p95", "p99", "max"};
+	struct worker sum = {0};
+
+	for (int i = 0; i < plan.sessions; i++) {
+		sum.sent += all[i].sent;
+		sum.signatures += all[i].signatures;
+		sum.refused += all[i].refused;
+		sum.errors += all[i].errors;
+		for (size_t j = 0; j < all[i].n_took; j++)
+			remember(&sum, (double)all[i].took[j] / 1e6);
+	}
+	printf("{\"messages\": %ld, \"signatures\": %ld, \"refused\": %ld, \"errors\": %ld, \"seconds\": %.3f, "
+	       "\"rate\": %.1f",
+	       sum.sent, sum.signatures, sum.refused, sum.errors, seconds, (double)sum.sent / seconds);
+	if (sum.n_took > 0)
+		qsort(sum.took, sum.n_took, sizeof *sum.took, compare);
+	for (size_t i = 0; i < 4 && sum.n_took > 0; i++)
+		printf(", \"%s\": %.0f", name[i], (double)sum.took[(size_t)((double)(sum.n_took - 1) * at[i])]);
+	printf("}\n");
+	free(sum.took);
+}
+
+/* Lines of words, 72 octets each. */
+static void
+make_body(void)
+{
+	static const char line[] = "The quick brown fox jumps over the lazy dog and thinks of its supper.\r\n";
+
+	plan.body = malloc(plan.octets + sizeof line);
+	if (plan.body == NULL)
+		abort();
+	for (size_t at = 0; at < plan.octets; at += sizeof line - 1)
+		memcpy(plan.body + at, line, sizeof line);
+	if (plan.octets >= 2)
+		memcpy(plan.body + plan.octets - 2, "\r\n", 2);
 }
 
 int
 main(int argc, char **argv)
 {
-	unsigned sessions, each, total, is_signed = 0, done = 0;
-	size_t size;
-	struct timespec a, b;
-	char *body;
-	int pipes[2];
+	static struct worker all[SESSIONS_MAX];
+	double began;
+	int c;
 
-	if (argc != 6)
-		return 2;
-	sessions = (unsigned)atoi(argv[2]);
-	each = (unsigned)atoi(argv[3]);
-	total = (unsigned)atoi(argv[4]);
-	size = (size_t)atol(argv[5]);
-	body = malloc(size + 80);
-	if (body == NULL || pipe(pipes) != 0)
-		return 1;
-	for (size_t i = 0; i < size; i++)
-		body[i] = i % 72 == 70 ? '\r' : i % 72 == 71 ? '\n' : (char)('a' + i % 26);
-	if (size >= 2)
-		memcpy(body + size - 2, "\r\n", 2);
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	for (unsigned s = 0; s < sessions; s++) {
-		if (fork() == 0) {
-			unsigned n[2] = {0, 0};
-
-			for (; n[1] < total / sessions; n[1] += each)
-				n[0] += connection(argv[1], each, body, size);
-			_exit(write(pipes[1], n, sizeof n) == (ssize_t)sizeof n ? 0 : 1);
+	while ((c = getopt(argc, argv, "c:k:b:t:a:")) != -1) {
+		switch (c) {
+		case 'c': plan.sessions = atoi(optarg); break;
+		case 'k': plan.messages = atoi(optarg); break;
+		case 'b': plan.octets = strtoul(optarg, NULL, 10); break;
+		case 't': plan.seconds = strtod(optarg, NULL); break;
+		case 'a': plan.apps = atoi(optarg); break;
+		default: return 2;
 		}
 	}
-	close(pipes[1]);
-	for (unsigned n[2]; read(pipes[0], n, sizeof n) == (ssize_t)sizeof n;) {
-		is_signed += n[0];
-		done += n[1];
+	if (optind + 1 != argc || plan.sessions < 1 || plan.sessions > SESSIONS_MAX || plan.apps < 1 || plan.apps > 256) {
+		fprintf(stderr, "usage: milter-load [-c SESSIONS] [-k MESSAGES] [-b OCTETS] [-t SECONDS] [-a APPS] SOCKET\n");
+		return 2;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	while (wait(NULL) > 0)
-		continue;
-	printf("%u %u %.1f\n", done, is_signed,
-	       done / ((double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9));
-	free(body);
+	plan.socket = argv[optind];
+	signal(SIGPIPE, SIG_IGN);
+	make_body();
+	began = now();
+	plan.end = began + plan.seconds;
+	for (int i = 0; i < plan.sessions; i++) {
+		all[i].number = i;
+		if (pthread_create(&all[i].thread, NULL, work, &all[i]) != 0)
+			return 1;
+	}
+	for (int i = 0; i < plan.sessions; i++)
+		pthread_join(all[i].thread, NULL);
+	report(all, now() - began);
 	return 0;
 }
