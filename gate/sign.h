@@ -29,8 +29,9 @@ struct signature {
 struct signer {
 	const char *name;
 	/* Starts n signatures (1 <= n <= 8). `id` names the message in errors.
-	 * `now` is the time of t=, in seconds since 1970. NULL when memory is
-	 * short. */
+	 * `now` is the time of the message, in seconds since 1970; a signer that
+	 * cannot be told the time of t= (libopendkim) takes its own. NULL when
+	 * memory is short. */
 	struct sign *(*begin)(void *context, const struct key *const *keys,
 			      size_t n, const char *id, int64_t now);
 	/* One header field in the message's order: name, and value as the MTA

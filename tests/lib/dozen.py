@@ -94,3 +94,20 @@ def write_policy(folder, listen):
     with open(path, "w") as f:
         f.write(POLICY.format(listen=listen, folder=folder))
     return path, records
+
+
+def check_delivered(test):
+    """Of the dozen the stand-in got those it should, each with both signatures
+    good, and none of a printer's mail went outside. `test` is a TestCase with
+    stand_in and records."""
+    import posterntest as pt
+    for row in DOZEN:
+        subject = row[4].split(b"Subject: ")[1].split(b"\r\n")[0]
+        got = [m for m in test.stand_in.find(b"Subject", subject) if m["sender"] == row[2]]
+        with test.subTest(row[0]):
+            test.assertEqual(len(got), 1 if row[7] else 0)
+            for m in got:
+                signed = pt.signatures(m["raw"], test.records)
+                test.assertEqual(sorted(s[1] for s in signed), ["postern1", "postern2"])
+                test.assertTrue(all(s[2] for s in signed), signed)
+                test.assertNotIn("bob@example.net", m["recipients"] if row[1].startswith("10.1.9") else [])
