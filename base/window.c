@@ -69,6 +69,19 @@ window_add(struct window *w, int64_t slot, uint64_t amount)
 	*c = add_saturating(*c, amount);
 }
 
+void
+window_join(struct window *w, const struct window *other)
+{
+	int64_t first = other->newest - WINDOW_SLOTS;
+
+	window_advance(w, other->newest);
+	if (first < w->newest - WINDOW_SLOTS)
+		first = w->newest - WINDOW_SLOTS;
+	for (int64_t s = first < 0 ? 0 : first; s <= other->newest; s++)
+		if (*cell(w, s) < other->used[s % WINDOW_SPAN])
+			*cell(w, s) = other->used[s % WINDOW_SPAN];
+}
+
 int64_t
 window_wait(const struct window *w, int64_t now_ms, uint32_t period, uint64_t count,
 	    uint64_t amount)

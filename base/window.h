@@ -38,6 +38,9 @@ uint64_t window_used(const struct window *w, int64_t slot);
 /* Adds amount to `slot`, advancing first; a slot before `newest` counts as `newest`. */
 void window_add(struct window *w, int64_t slot, uint64_t amount);
 
+/* Joins what another record of the same counter knows: per slot the larger. */
+void window_join(struct window *w, const struct window *other);
+
 /* Milliseconds from now until `amount` more fit under `count`: 0 when they
  * fit now, -1 when they never will (amount > count). */
 int64_t window_wait(const struct window *w, int64_t now_ms, uint32_t period,

@@ -4,9 +4,11 @@
 noinst_LIBRARIES += libsql.a
 libsql_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 libsql_a_SOURCES = \
+	sql/db.c sql/db.h \
+	sql/limit-clock.c sql/limit-clock.h \
 	sql/memory.c \
 	sql/refusals.c sql/refusals.h \
-	sql/sqlite.c \
+	sql/sqlite.c sql/sqlite_read.c \
 	sql/store.c sql/store.h sql/store-private.h \
 	sql/usage.c sql/usage.h \
 	sql/writer.c sql/writer.h

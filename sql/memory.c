@@ -50,12 +50,11 @@ admit_one(struct memory *m, struct admit *a, int64_t now)
 {
 	struct counter *counters[CHARGES_MAX];
 	bool stopped = false;
-	bool is_new;
 
 	if (a->n_charges > CHARGES_MAX)
 		return "too many limits for one message";
 	for (size_t i = 0; i < a->n_charges; i++)
-		if ((counters[i] = usage_find(m->usage, &a->charges[i], &is_new)) == NULL)
+		if ((counters[i] = usage_find(m->usage, &a->charges[i])) == NULL)
 			return "out of memory";
 	usage_weigh(m->usage, counters, a->charges, a->n_charges, now);
 	for (size_t i = 0; i < a->n_charges; i++)
@@ -90,5 +89,6 @@ memory_peek(void *backend, struct charge *charges, size_t n)
 }
 
 const struct store_ops store_memory_ops = {
-	"memory:", memory_open, memory_close, memory_commit, memory_peek,
+	.scheme = "memory:", .open = memory_open, .close = memory_close, .commit = memory_commit,
+	.peek = memory_peek,
 };

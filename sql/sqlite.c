@@ -1,12 +1,15 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The store in an SQLite file: the only file that includes sqlite3.h. One
- * connection, on the writer's thread; the lock file keeps other writers out.
+ * The store in an SQLite file. One connection, on the writer's thread; the
+ * lock file keeps other writers out.
+ *
+ * Another file under the same name (restored, moved, removed) is noticed before
+ * and after each commit: what was written into the old one does not count, and
+ * the windows in memory are joined to what the new one holds.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,24 +19,25 @@
 #include <unistd.h>
 
 #include "base/crash.h"
+#include "sql/db.h"
 #include "sql/initial.h"
+#include "sql/limit-clock.h"
 #include "sql/store-private.h"
 #include "sql/usage.h"
 
-#define SCHEMA 1
 #define CHARGES_MAX 64u
 
 enum statement {
 	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
-	USE_READ, USE_WRITE, USE_PRUNE, CLOCK_READ, CLOCK_WRITE, BEGIN, COMMIT, ROLLBACK, STATEMENTS
+	USE_READ, USE_WRITE, USE_PRUNE, CLOCK_WRITE, BEGIN, COMMIT, ROLLBACK, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
 	[MESSAGE] = "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
 		"?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[RECIPIENT] = "INSERT INTO recipients VALUES (?,?,?,?,?,?,?)",
-	[SIGNATURE] = "INSERT INTO signatures VALUES (?,?,?,?,?,?)",
-	[CHARGE] = "INSERT INTO charges VALUES (?,?,?,?,?,?,?,?,?,?)",
+	[RECIPIENT] = "REPLACE INTO recipients VALUES (?,?,?,?,?,?,?)",
+	[SIGNATURE] = "REPLACE INTO signatures VALUES (?,?,?,?,?,?)",
+	[CHARGE] = "REPLACE INTO charges VALUES (?,?,?,?,?,?,?,?,?,?)",
 	[REFUSAL] = "INSERT INTO refusals VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 		" ON CONFLICT DO UPDATE SET count = count + excluded.count,"
 		" last_time = max(last_time, excluded.last_time)",
@@ -45,68 +49,43 @@ static const char *const sql[STATEMENTS] = {
 	[USE_WRITE] = "INSERT INTO limit_use VALUES (?,?,?)"
 		" ON CONFLICT DO UPDATE SET used = excluded.used",
 	[USE_PRUNE] = "DELETE FROM limit_use WHERE limit_id=? AND slot<?",
-	[CLOCK_READ] = "SELECT boot_id, anchor_wall_ms, anchor_boot_ms, latest_ms FROM limit_clock",
 	[CLOCK_WRITE] = "REPLACE INTO limit_clock VALUES (1,?,?,?,?)",
 	[BEGIN] = "BEGIN IMMEDIATE", [COMMIT] = "COMMIT", [ROLLBACK] = "ROLLBACK",
 };
 
 struct backend {
-	sqlite3 *db;
-	sqlite3_stmt *st[STATEMENTS];
+	struct db *db;            /* NULL: must be opened anew */
+	struct db_query *query[STATEMENTS];
 	struct store_options options;
 	char *path;
 	int lock_fd;
 	struct stat file;
-	int64_t checked_ms;
 	struct usage *usage;
-	int64_t anchor_wall;
-	int64_t anchor_boot;
-	int64_t latest;
+	struct limit_clock clock;
+	int64_t clock_written;    /* the limits' time for which `clock` was last stored */
 	_Atomic int64_t offset;   /* limits' clock less boot clock */
 };
 
-static int64_t
-boot_ms(const struct backend *b)
-{
-	return b->options.clock->boot_ms(b->options.clock->context);
-}
+/* How old the stored limit_clock may be: no more than the shortest slot. */
+#define CLOCK_EVERY_MS 1000
 
 static int64_t
 limit_now(struct backend *b)
 {
-	return boot_ms(b) + atomic_load(&b->offset);
-}
+	const struct clock *c = b->options.clock;
 
-/* Each binds the next parameter. */
-static void
-bind_text(sqlite3_stmt *st, int *i, const char *s)
-{
-	sqlite3_bind_text(st, ++*i, s, -1, SQLITE_STATIC);
+	return c->boot_ms(c->context) + atomic_load(&b->offset);
 }
 
 static void
-bind_int(sqlite3_stmt *st, int *i, int64_t n)
+say(struct backend *b, bool is_error, const char *line)
 {
-	sqlite3_bind_int64(st, ++*i, n);
+	if (b->options.log != NULL)
+		b->options.log(b->options.log_context, is_error, line);
 }
 
 static void
-bind_u64(sqlite3_stmt *st, int *i, uint64_t n)
-{
-	bind_int(st, i, n > INT64_MAX ? INT64_MAX : (int64_t)n);
-}
-
-static int
-run(struct backend *b, enum statement s)
-{
-	int rc = sqlite3_step(b->st[s]);
-
-	sqlite3_reset(b->st[s]);
-	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
-static void
-bind_message_who(sqlite3_stmt *st, int *i, const struct record *r)
+bind_message_who(struct db_query *st, int *i, const struct record *r)
 {
 	const char *const strings[] = {
 		r->app, r->tenant, r->method, r->department, r->client, r->client_name, r->helo,
@@ -118,252 +97,319 @@ bind_message_who(sqlite3_stmt *st, int *i, const struct record *r)
 	};
 
 	for (size_t k = 0; k < sizeof strings / sizeof strings[0]; k++)
-		bind_text(st, i, strings[k]);
-	bind_int(st, i, r->picked_up);
+		db_bind_text(st, i, strings[k]);
+	db_bind_int(st, i, r->picked_up);
 	for (size_t k = 0; k < sizeof sender / sizeof sender[0]; k++)
-		bind_text(st, i, sender[k]);
+		db_bind_text(st, i, sender[k]);
 }
 
-static int
+static enum db_result
 write_message(struct backend *b, const struct record *r)
 {
-	sqlite3_stmt *st = b->st[MESSAGE];
+	struct db_query *st = b->query[MESSAGE];
 	const char *const first[] = { r->relay, r->queue_id, r->stage, r->verdict, r->would,
 				      r->mode, r->reason };
 	const int64_t sizes[] = { r->size, r->recipients, r->internal, r->external, r->local };
 	int i = 0;
 
-	bind_text(st, &i, r->id);
-	bind_int(st, &i, r->time);
+	db_bind_text(st, &i, r->id);
+	db_bind_int(st, &i, r->time);
 	for (size_t k = 0; k < sizeof first / sizeof first[0]; k++)
-		bind_text(st, &i, first[k]);
-	bind_int(st, &i, r->code);
-	bind_text(st, &i, r->enhanced);
-	bind_text(st, &i, r->text);
+		db_bind_text(st, &i, first[k]);
+	db_bind_int(st, &i, r->code);
+	db_bind_text(st, &i, r->enhanced);
+	db_bind_text(st, &i, r->text);
 	bind_message_who(st, &i, r);
 	for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++)
-		bind_int(st, &i, sizes[k]);
-	bind_text(st, &i, r->signing);
-	bind_int(st, &i, r->stripped);
-	bind_text(st, &i, r->policy);
-	bind_text(st, &i, r->trace);
-	bind_int(st, &i, r->decide_us);
-	return run(b, MESSAGE);
+		db_bind_int(st, &i, sizes[k]);
+	db_bind_text(st, &i, r->signing);
+	db_bind_int(st, &i, r->stripped);
+	db_bind_text(st, &i, r->policy);
+	db_bind_text(st, &i, r->trace);
+	db_bind_int(st, &i, r->decide_us);
+	return db_run(st);
 }
 
-static int
+static enum db_result
 write_parts(struct backend *b, const struct record *r)
 {
-	int rc = SQLITE_OK;
+	enum db_result rc = DB_DONE;
 
-	for (size_t n = 0; rc == SQLITE_OK && n < r->n_rcpt; n++) {
+	for (size_t n = 0; rc == DB_DONE && n < r->n_rcpt; n++) {
 		const struct record_recipient *p = &r->rcpt[n];
-		sqlite3_stmt *st = b->st[RECIPIENT];
+		struct db_query *st = b->query[RECIPIENT];
 		int i = 0;
 
-		bind_text(st, &i, r->id);
-		bind_u64(st, &i, n);
-		bind_text(st, &i, p->address);
-		bind_text(st, &i, p->domain);
-		bind_text(st, &i, p->place);
-		bind_int(st, &i, p->accepted);
-		bind_text(st, &i, p->reason);
-		rc = run(b, RECIPIENT);
+		db_bind_text(st, &i, r->id);
+		db_bind_u64(st, &i, n);
+		db_bind_text(st, &i, p->address);
+		db_bind_text(st, &i, p->domain);
+		db_bind_text(st, &i, p->place);
+		db_bind_int(st, &i, p->accepted);
+		db_bind_text(st, &i, p->reason);
+		rc = db_run(st);
 	}
-	for (size_t n = 0; rc == SQLITE_OK && n < r->n_signature; n++) {
+	for (size_t n = 0; rc == DB_DONE && n < r->n_signature; n++) {
 		const struct record_signature *p = &r->signature[n];
-		sqlite3_stmt *st = b->st[SIGNATURE];
+		struct db_query *st = b->query[SIGNATURE];
 		int i = 0;
 
-		bind_text(st, &i, r->id);
-		bind_u64(st, &i, n);
-		bind_text(st, &i, p->domain);
-		bind_text(st, &i, p->selector);
-		bind_text(st, &i, p->algorithm);
-		bind_text(st, &i, p->result);
-		rc = run(b, SIGNATURE);
+		db_bind_text(st, &i, r->id);
+		db_bind_u64(st, &i, n);
+		db_bind_text(st, &i, p->domain);
+		db_bind_text(st, &i, p->selector);
+		db_bind_text(st, &i, p->algorithm);
+		db_bind_text(st, &i, p->result);
+		rc = db_run(st);
 	}
 	return rc;
 }
 
-static int
-load(struct backend *b, struct counter *k, const struct charge *c)
+static void
+bind_counter(struct db_query *q, int *i, const struct charge *c)
 {
-	struct window w = { 0 };
-	int64_t id = 0;
-	int i = 0;
-	int rc;
-
-	for (int s = LIMIT_FIND; s <= LIMIT_NEW; s++, i = 0) {
-		bind_text(b->st[s], &i, c->scope);
-		bind_int(b->st[s], &i, (int64_t)c->unit);
-		bind_int(b->st[s], &i, c->period);
-		bind_text(b->st[s], &i, c->key);
-	}
-	rc = sqlite3_step(b->st[LIMIT_FIND]);
-	if (rc == SQLITE_ROW)
-		id = sqlite3_column_int64(b->st[LIMIT_FIND], 0);
-	sqlite3_reset(b->st[LIMIT_FIND]);
-	if (rc == SQLITE_DONE) {
-		sqlite3_bind_text(b->st[LIMIT_NEW], 5, c->name, -1, SQLITE_STATIC);
-		i = 5;
-		bind_u64(b->st[LIMIT_NEW], &i, c->count);
-		if ((rc = run(b, LIMIT_NEW)) != SQLITE_OK)
-			return rc;
-		id = sqlite3_last_insert_rowid(b->db);
-	} else if (rc != SQLITE_ROW)
-		return rc;
-	sqlite3_bind_int64(b->st[USE_READ], 1, id);
-	while ((rc = sqlite3_step(b->st[USE_READ])) == SQLITE_ROW)
-		window_add(&w, sqlite3_column_int64(b->st[USE_READ], 0),
-			   (uint64_t)sqlite3_column_int64(b->st[USE_READ], 1));
-	sqlite3_reset(b->st[USE_READ]);
-	usage_load(b->usage, k, id, &w);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	db_bind_text(q, i, c->scope);
+	db_bind_int(q, i, (int64_t)c->unit);
+	db_bind_int(q, i, c->period);
+	db_bind_text(q, i, c->key);
 }
 
-static int
+/* The number of the limit that a charge names, made when it is new. */
+static enum db_result
+find_limit(struct backend *b, const struct charge *c, int64_t *id_r)
+{
+	struct db_query *q = b->query[LIMIT_FIND];
+	enum db_result rc;
+	int i = 0;
+
+	bind_counter(q, &i, c);
+	rc = db_step(q);
+	if (rc == DB_ROW)
+		*id_r = db_int(q, 0);
+	db_reset(q);
+	if (rc != DB_DONE)
+		return rc == DB_ROW ? DB_DONE : rc;
+	q = b->query[LIMIT_NEW];
+	i = 0;
+	bind_counter(q, &i, c);
+	db_bind_text(q, &i, c->name);
+	db_bind_u64(q, &i, c->count);
+	rc = db_run(q);
+	*id_r = db_last_number(b->db);
+	return rc;
+}
+
+static enum db_result
+write_slot(struct backend *b, int64_t limit_id, int64_t slot, uint64_t used)
+{
+	struct db_query *q = b->query[USE_WRITE];
+	int i = 0;
+
+	db_bind_int(q, &i, limit_id);
+	db_bind_int(q, &i, slot);
+	db_bind_u64(q, &i, used);
+	return db_run(q);
+}
+
+/* Stores what memory knows of a counter into a file that is new to it. */
+static enum db_result
+write_window(struct backend *b, const struct counter *k)
+{
+	enum db_result rc = DB_DONE;
+
+	for (int64_t s = k->window.newest - WINDOW_SLOTS; rc == DB_DONE && s <= k->window.newest; s++)
+		if (s >= 0 && k->window.used[s % WINDOW_SPAN] > 0)
+			rc = write_slot(b, k->limit_id, s, k->window.used[s % WINDOW_SPAN]);
+	return rc;
+}
+
+static enum db_result
+load(struct backend *b, struct counter *k, const struct charge *c)
+{
+	struct db_query *q = b->query[USE_READ];
+	bool was_used = window_used(&k->window, k->window.newest) > 0;
+	struct window w = {0};
+	int64_t id = 0;
+	enum db_result rc;
+	int i = 0;
+
+	rc = find_limit(b, c, &id);
+	if (rc != DB_DONE)
+		return rc;
+	db_bind_int(q, &i, id);
+	while ((rc = db_step(q)) == DB_ROW)
+		window_add(&w, db_int(q, 0), (uint64_t)db_int(q, 1));
+	db_reset(q);
+	if (rc != DB_DONE)
+		return rc;
+	usage_load(b->usage, k, id, &w);
+	return was_used ? write_window(b, k) : DB_DONE;
+}
+
+static enum db_result
 write_use(struct backend *b, struct counter *k, const struct charge *c, int64_t now)
 {
 	int64_t slot = window_slot(now, c->period);
 	bool is_new_slot = slot > k->window.newest;
 	uint64_t used = usage_add(b->usage, k, now, c->amount);
+	enum db_result rc = write_slot(b, k->limit_id, k->window.newest, used);
+	struct db_query *q = b->query[LIMIT_COUNT];
 	int i = 0;
-	int rc;
 
-	bind_int(b->st[USE_WRITE], &i, k->limit_id);
-	bind_int(b->st[USE_WRITE], &i, k->window.newest);
-	bind_u64(b->st[USE_WRITE], &i, used);
-	rc = run(b, USE_WRITE);
-	if (rc != SQLITE_OK || !is_new_slot)
+	if (rc != DB_DONE || !is_new_slot)
 		return rc;
+	db_bind_int(q, &i, k->limit_id);
+	db_bind_text(q, &i, c->name);
+	db_bind_u64(q, &i, c->count);
+	rc = db_run(q);
+	if (rc != DB_DONE)
+		return rc;
+	q = b->query[USE_PRUNE];
 	i = 0;
-	bind_int(b->st[LIMIT_COUNT], &i, k->limit_id);
-	bind_text(b->st[LIMIT_COUNT], &i, c->name);
-	bind_u64(b->st[LIMIT_COUNT], &i, c->count);
-	sqlite3_bind_int64(b->st[USE_PRUNE], 1, k->limit_id);
-	sqlite3_bind_int64(b->st[USE_PRUNE], 2, slot - WINDOW_SLOTS);
-	rc = run(b, LIMIT_COUNT);
-	return rc == SQLITE_OK ? run(b, USE_PRUNE) : rc;
+	db_bind_int(q, &i, k->limit_id);
+	db_bind_int(q, &i, slot - WINDOW_SLOTS);
+	return db_run(q);
 }
 
-static int
+static enum db_result
 write_charge(struct backend *b, const struct admit *a, size_t n)
 {
 	const struct charge *c = &a->charges[n];
-	sqlite3_stmt *st = b->st[CHARGE];
+	struct db_query *q = b->query[CHARGE];
 	int i = 0;
 
-	bind_text(st, &i, a->record->id);
-	bind_u64(st, &i, n);
-	bind_text(st, &i, c->name);
-	bind_text(st, &i, c->key);
-	bind_u64(st, &i, c->amount);
-	bind_u64(st, &i, c->used);
-	bind_u64(st, &i, c->count);
-	bind_int(st, &i, (int64_t)c->over);
-	bind_int(st, &i, c->exceeded);
-	bind_int(st, &i, a->charged);
-	return run(b, CHARGE);
+	db_bind_text(q, &i, a->record->id);
+	db_bind_u64(q, &i, n);
+	db_bind_text(q, &i, c->name);
+	db_bind_text(q, &i, c->key);
+	db_bind_u64(q, &i, c->amount);
+	db_bind_u64(q, &i, c->used);
+	db_bind_u64(q, &i, c->count);
+	db_bind_int(q, &i, (int64_t)c->over);
+	db_bind_int(q, &i, c->exceeded);
+	db_bind_int(q, &i, a->charged);
+	return db_run(q);
 }
 
-static int
+/* Finds the counters and weighs the charges. */
+static enum db_result
+weigh(struct backend *b, struct admit *a, struct counter **counters, int64_t now, const char **error_r)
+{
+	enum db_result rc = DB_DONE;
+
+	for (size_t i = 0; rc == DB_DONE && i < a->n_charges; i++) {
+		counters[i] = usage_find(b->usage, &a->charges[i]);
+		if (counters[i] == NULL) {
+			*error_r = "memory is short";
+			return DB_DONE;
+		}
+		if (counters[i]->limit_id == 0)
+			rc = load(b, counters[i], &a->charges[i]);
+	}
+	if (rc == DB_DONE)
+		usage_weigh(b->usage, counters, a->charges, a->n_charges, now);
+	return rc;
+}
+
+/* One message. What concerns it alone goes into *error_r; anything else ends
+ * the batch. */
+static enum db_result
 admit_one(struct backend *b, struct admit *a, int64_t now, const char **error_r)
 {
 	struct counter *counters[CHARGES_MAX];
 	bool stopped = false;
-	bool is_new;
-	int rc = SQLITE_OK;
+	enum db_result rc;
 
 	if (a->n_charges > CHARGES_MAX) {
 		*error_r = "too many limits for one message";
-		return SQLITE_OK;
+		return DB_DONE;
 	}
-	for (size_t i = 0; rc == SQLITE_OK && i < a->n_charges; i++) {
-		counters[i] = usage_find(b->usage, &a->charges[i], &is_new);
-		if (counters[i] == NULL)
-			rc = SQLITE_NOMEM;
-		else if (is_new)
-			rc = load(b, counters[i], &a->charges[i]);
-	}
-	if (rc != SQLITE_OK)
+	rc = weigh(b, a, counters, now, error_r);
+	if (rc != DB_DONE || *error_r != NULL)
 		return rc;
-	usage_weigh(b->usage, counters, a->charges, a->n_charges, now);
 	for (size_t i = 0; i < a->n_charges; i++)
 		stopped = stopped || charge_stops(&a->charges[i]);
 	a->charged = !stopped;
 	if (a->settle != NULL)
 		a->settle(a, stopped);
 	rc = write_message(b, a->record);
-	if (rc == SQLITE_CONSTRAINT) {
+	if (rc == DB_CONSTRAINT) {
 		*error_r = "a message of this id is already recorded";
-		return SQLITE_OK;
+		return DB_DONE;
 	}
-	if (rc == SQLITE_OK)
+	if (rc == DB_DONE)
 		rc = write_parts(b, a->record);
-	for (size_t i = 0; rc == SQLITE_OK && i < a->n_charges; i++) {
+	for (size_t i = 0; rc == DB_DONE && i < a->n_charges; i++) {
 		rc = write_charge(b, a, i);
-		if (rc == SQLITE_OK && !stopped && !FAULT("no-charge"))
+		if (rc == DB_DONE && !stopped && !FAULT("no-charge"))
 			rc = write_use(b, counters[i], &a->charges[i], now);
 	}
 	return rc;
 }
 
-static int
+static enum db_result
+write_record(struct backend *b, const struct record *r)
+{
+	enum db_result rc = write_message(b, r);
+
+	if (rc == DB_CONSTRAINT)
+		return DB_DONE; /* recorded already */
+	return rc == DB_DONE ? write_parts(b, r) : rc;
+}
+
+static enum db_result
 write_refusal(struct backend *b, const struct refusal_delta *d)
 {
 	const struct refusal *r = d->refusal;
 	const char *const tail[] = { r->enhanced, r->text, r->app, r->tenant, r->method, r->client,
 				     r->login, r->sender, r->header_from, r->recipient, r->queue_id };
-	sqlite3_stmt *st = b->st[REFUSAL];
+	struct db_query *q = b->query[REFUSAL];
 	int i = 0;
 
-	bind_text(st, &i, r->id);
-	bind_text(st, &i, r->reason);
-	bind_text(st, &i, r->stage);
-	bind_int(st, &i, r->time);
-	bind_int(st, &i, d->last_time);
-	bind_u64(st, &i, d->count);
-	bind_text(st, &i, r->verdict);
-	bind_int(st, &i, r->code);
+	db_bind_text(q, &i, r->id);
+	db_bind_text(q, &i, r->reason);
+	db_bind_text(q, &i, r->stage);
+	db_bind_int(q, &i, r->time);
+	db_bind_int(q, &i, d->last_time);
+	db_bind_u64(q, &i, d->count);
+	db_bind_text(q, &i, r->verdict);
+	db_bind_int(q, &i, r->code);
 	for (size_t k = 0; k < sizeof tail / sizeof tail[0]; k++)
-		bind_text(st, &i, tail[k]);
-	return run(b, REFUSAL);
+		db_bind_text(q, &i, tail[k]);
+	return db_run(q);
 }
 
-static int
+static enum db_result
 write_clock(struct backend *b, int64_t now)
 {
+	struct db_query *q = b->query[CLOCK_WRITE];
 	int i = 0;
 
-	bind_text(b->st[CLOCK_WRITE], &i, b->options.clock->boot_id(b->options.clock->context));
-	bind_int(b->st[CLOCK_WRITE], &i, b->anchor_wall);
-	bind_int(b->st[CLOCK_WRITE], &i, b->anchor_boot);
-	bind_int(b->st[CLOCK_WRITE], &i, now);
-	return run(b, CLOCK_WRITE);
+	if (now - b->clock_written < CLOCK_EVERY_MS)
+		return DB_DONE;
+	db_bind_text(q, &i, b->clock.boot_id);
+	db_bind_int(q, &i, b->clock.anchor_wall);
+	db_bind_int(q, &i, b->clock.anchor_boot);
+	db_bind_int(q, &i, now);
+	return db_run(q);
 }
 
-static int
+static enum db_result
 write_batch(struct backend *b, const struct batch *batch, int64_t now)
 {
-	int rc = run(b, BEGIN);
+	enum db_result rc = db_run(b->query[BEGIN]);
 
-	for (size_t i = 0; rc == SQLITE_OK && i < batch->n_admits; i++)
+	for (size_t i = 0; rc == DB_DONE && i < batch->n_admits; i++)
 		rc = admit_one(b, batch->admits[i], now, &batch->admit_errors[i]);
-	for (size_t i = 0; rc == SQLITE_OK && i < batch->n_records; i++) {
-		rc = write_message(b, batch->records[i]);
-		if (rc == SQLITE_OK)
-			rc = write_parts(b, batch->records[i]);
-		else if (rc == SQLITE_CONSTRAINT)
-			rc = SQLITE_OK;
-	}
-	for (size_t i = 0; rc == SQLITE_OK && i < batch->n_refusals; i++)
+	for (size_t i = 0; rc == DB_DONE && i < batch->n_records; i++)
+		rc = write_record(b, batch->records[i]);
+	for (size_t i = 0; rc == DB_DONE && i < batch->n_refusals; i++)
 		rc = write_refusal(b, &batch->refusals[i]);
-	if (rc == SQLITE_OK)
+	if (rc == DB_DONE)
 		rc = write_clock(b, now);
 	CRASH_POINT("admit-before-commit");
-	if (rc == SQLITE_OK)
-		rc = run(b, FAULT("no-commit") ? ROLLBACK : COMMIT);
+	if (rc == DB_DONE)
+		rc = db_run(b->query[FAULT("no-commit") ? ROLLBACK : COMMIT]);
 	CRASH_POINT("admit-after-commit");
 	return rc;
 }
@@ -371,140 +417,133 @@ write_batch(struct backend *b, const struct batch *batch, int64_t now)
 static void
 close_db(struct backend *b)
 {
-	for (int i = 0; i < STATEMENTS; i++) {
-		sqlite3_finalize(b->st[i]);
-		b->st[i] = NULL;
-	}
-	sqlite3_close(b->db);
-	b->db = NULL;
-	usage_clear(b->usage);
-}
-
-static int
-read_version(sqlite3 *db)
-{
-	sqlite3_stmt *st = NULL;
-	int version = -1;
-
-	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
-	    sqlite3_step(st) == SQLITE_ROW)
-		version = sqlite3_column_int(st, 0);
-	sqlite3_finalize(st);
-	return version;
+	for (int i = 0; i < STATEMENTS; i++)
+		db_finalize(&b->query[i]);
+	db_close(&b->db);
+	usage_detach(b->usage);
 }
 
 static const char *
-migrate(struct backend *b)
+migrate(struct db *db)
 {
-	int version = read_version(b->db);
+	int64_t version = db_number(db, "PRAGMA user_version");
 
 	if (version < 0)
-		return sqlite3_errmsg(b->db);
-	if (version > SCHEMA)
-		return "it was written by a newer Postern; install that version or use another file";
-	if (version == SCHEMA)
+		return db_error(db);
+	if (version > SQLITE_SCHEMA_VERSION)
+		return sqlite_newer_text;
+	if (version == SQLITE_SCHEMA_VERSION)
 		return NULL;
-	if (sqlite3_exec(b->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-	    sqlite3_exec(b->db, initial_sql, NULL, NULL, NULL) == SQLITE_OK &&
-	    sqlite3_exec(b->db, "PRAGMA user_version=1; COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+	if (db_exec(db, "BEGIN IMMEDIATE") == 0 && db_exec(db, initial_sql) == 0 &&
+	    db_exec(db, "PRAGMA user_version=1; COMMIT") == 0)
 		return NULL;
-	return sqlite3_errmsg(b->db);
+	return db_error(db);
 }
 
+/* Once per process: a file that takes the place of another does not set the
+ * clock. */
 static void
-load_clock(struct backend *b)
+start_clock(struct backend *b)
 {
-	const struct clock *c = b->options.clock;
-	sqlite3_stmt *st = b->st[CLOCK_READ];
-	const char *boot;
-
-	b->anchor_boot = c->boot_ms(c->context);
-	b->anchor_wall = c->wall_ms(c->context);
-	if (sqlite3_step(st) == SQLITE_ROW) {
-		boot = (const char *)sqlite3_column_text(st, 0);
-		b->latest = sqlite3_column_int64(st, 3);
-		if (boot != NULL && strcmp(boot, c->boot_id(c->context)) == 0 &&
-		    sqlite3_column_int64(st, 2) <= b->anchor_boot) {
-			b->anchor_wall = sqlite3_column_int64(st, 1);
-			b->anchor_boot = sqlite3_column_int64(st, 2);
-		} else if (b->anchor_wall < b->latest) {
-			b->anchor_wall = b->latest;
-			if (b->options.log != NULL)
-				b->options.log(b->options.log_context, true, "the clock is behind "
-					"the limits' last use; limits go on from there");
-		}
+	b->clock_written = 0;
+	if (b->clock.boot_id[0] != '\0')
+		return;
+	sqlite_read_clock(b->db, &b->clock);
+	switch (limit_clock_start(&b->clock, b->options.clock)) {
+	case LIMIT_CLOCK_BEHIND:
+		say(b, true, "the clock is behind the limits' last use; limits go on from there");
+		break;
+	case LIMIT_CLOCK_AHEAD:
+		say(b, true, "the clock is more than a day after the limits' last use; if the machine was not off for "
+			     "so long, the clock is wrong, and limits are free that should not be");
+		break;
+	case LIMIT_CLOCK_CONTINUES:
+	case LIMIT_CLOCK_ANEW:
+		break;
 	}
-	sqlite3_reset(st);
-	atomic_store(&b->offset, b->anchor_wall - b->anchor_boot);
+	atomic_store(&b->offset, limit_clock_offset(&b->clock));
 }
 
 /* NULL, or what is wrong. */
 static const char *
-open_db(struct backend *b)
+prepare_db(struct backend *b)
 {
 	const char *error;
 
-	if (sqlite3_open_v2(b->path, &b->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-			    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return sqlite3_errmsg(b->db);
-	if (sqlite3_db_readonly(b->db, "main") == 1)
-		return "it cannot be written; check its owner and mode";
-	sqlite3_busy_timeout(b->db, 2000);
-	if (sqlite3_exec(b->db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864;"
-			 "PRAGMA foreign_keys=OFF", NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(b->db, b->options.durability == STORE_DURABILITY_POWER ?
-			 "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
-			 NULL, NULL, NULL) != SQLITE_OK)
-		return sqlite3_errmsg(b->db);
-	if ((error = migrate(b)) != NULL)
+	if (db_exec(b->db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864;"
+			   "PRAGMA foreign_keys=OFF") != 0 ||
+	    db_exec(b->db, b->options.durability == STORE_DURABILITY_POWER ? "PRAGMA synchronous=FULL"
+									   : "PRAGMA synchronous=NORMAL") != 0)
+		return db_error(b->db);
+	if ((error = migrate(b->db)) != NULL)
 		return error;
 	for (int i = 0; i < STATEMENTS; i++)
-		if (sqlite3_prepare_v3(b->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &b->st[i],
-				       NULL) != SQLITE_OK)
-			return sqlite3_errmsg(b->db);
-	load_clock(b);
-	b->checked_ms = boot_ms(b);
+		if ((b->query[i] = db_prepare(b->db, sql[i])) == NULL)
+			return db_error(b->db);
+	start_clock(b);
 	return stat(b->path, &b->file) == 0 ? NULL : "it cannot be found again";
+}
+
+/* NULL, or what is wrong (static); then the database is closed. */
+static const char *
+open_db(struct backend *b)
+{
+	const char *error;
+	int fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640); /* the mode is ours, not SQLite's */
+
+	if (fd >= 0)
+		close(fd);
+	b->db = db_open(b->path, DB_WRITE, &error);
+	if (b->db != NULL && (error = prepare_db(b)) != NULL)
+		close_db(b);
+	return b->db == NULL ? error : NULL;
+}
+
+/* Whether the path still names the file that is open. */
+static bool
+is_same_file(const struct backend *b)
+{
+	struct stat st;
+
+	return stat(b->path, &st) == 0 && st.st_ino == b->file.st_ino && st.st_dev == b->file.st_dev;
 }
 
 static const char *
 check_file(struct backend *b)
 {
-	struct stat st;
-
-	if (b->db != NULL && boot_ms(b) - b->checked_ms < 5000)
+	if (b->db != NULL && is_same_file(b))
 		return NULL;
-	b->checked_ms = boot_ms(b);
-	if (b->db != NULL && stat(b->path, &st) == 0 && st.st_ino == b->file.st_ino &&
-	    st.st_dev == b->file.st_dev)
-		return NULL;
-	close_db(b);
-	if (open_db(b) == NULL)
-		return NULL;
-	close_db(b);
-	return "the file was moved or replaced and cannot be opened again";
+	if (b->db != NULL) {
+		say(b, true, "the database file was moved or replaced; another is opened under its name");
+		close_db(b);
+	}
+	return open_db(b);
 }
 
 static int
 sqlite_commit(void *backend, const struct batch *batch, const char **error_r)
 {
 	struct backend *b = backend;
+	enum db_result rc;
 	int64_t now;
-	int rc;
 
 	CRASH_POINT("admit-before-begin");
 	if ((*error_r = check_file(b)) != NULL)
 		return -1;
 	now = limit_now(b);
 	rc = write_batch(b, batch, now);
-	if (rc == SQLITE_OK) {
+	if (rc == DB_DONE && is_same_file(b)) {
 		usage_keep(b->usage, now);
+		if (now - b->clock_written >= CLOCK_EVERY_MS)
+			b->clock_written = now;
 		return 0;
 	}
-	if (!sqlite3_get_autocommit(b->db))
-		run(b, ROLLBACK);
+	*error_r = rc == DB_DONE ? "the database file was moved or replaced during a write" : db_error(b->db);
+	if (db_in_transaction(b->db))
+		db_run(b->query[ROLLBACK]);
 	usage_undo(b->usage);
-	*error_r = sqlite3_errstr(rc);
+	if (rc == DB_DONE || db_is_lost(b->db))
+		close_db(b);
 	return -1;
 }
 
@@ -513,7 +552,8 @@ sqlite_close(void *backend)
 {
 	struct backend *b = backend;
 
-	close_db(b);
+	if (b->usage != NULL)
+		close_db(b);
 	usage_free(&b->usage);
 	if (b->lock_fd >= 0)
 		close(b->lock_fd);
@@ -543,29 +583,23 @@ static void *
 sqlite_open(const struct store_options *o, char *error_r, size_t error_size)
 {
 	struct backend *b = calloc(1, sizeof *b);
-	const char *error = "out of memory";
-	int fd;
+	const char *error = "memory is short";
 
-	if (b == NULL || (b->usage = usage_new()) == NULL ||
-	    (b->path = strdup(o->url + strlen("sqlite:"))) == NULL) {
+	if (b == NULL) {
 		snprintf(error_r, error_size, "%s", error);
-		if (b != NULL)
-			usage_free(&b->usage);
-		free(b);
 		return NULL;
 	}
 	b->options = *o;
 	b->lock_fd = -1;
-	if (take_lock(b, error_r, error_size) != 0) {
-		sqlite_close(b);
-		return NULL;
+	b->usage = usage_new();
+	b->path = strdup(o->url + strlen("sqlite:"));
+	if (b->usage == NULL || b->path == NULL) {
+		snprintf(error_r, error_size, "%s", error);
+	} else if (take_lock(b, error_r, error_size) == 0) {
+		if ((error = open_db(b)) == NULL)
+			return b;
+		snprintf(error_r, error_size, "%s: %s", b->path, error);
 	}
-	fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (fd >= 0)
-		close(fd);
-	if ((error = open_db(b)) == NULL)
-		return b;
-	snprintf(error_r, error_size, "%s: %s", b->path, error);
 	sqlite_close(b);
 	return NULL;
 }
@@ -579,5 +613,7 @@ sqlite_peek(void *backend, struct charge *charges, size_t n)
 }
 
 const struct store_ops store_sqlite_ops = {
-	"sqlite:", sqlite_open, sqlite_close, sqlite_commit, sqlite_peek,
+	.scheme = "sqlite:", .open = sqlite_open, .close = sqlite_close, .commit = sqlite_commit,
+	.peek = sqlite_peek, .reader_open = sqlite_reader_open, .reader_close = sqlite_reader_close,
+	.reader_peek = sqlite_reader_peek,
 };

@@ -35,7 +35,24 @@ struct store_ops {
 	int (*commit)(void *backend, const struct batch *b, const char **error_r);
 	/* From any thread, memory only. */
 	void (*peek)(void *backend, struct charge *charges, size_t n);
+
+	/* See store_reader_*(); NULL where there is nothing to read from. */
+	void *(*reader_open)(const char *url, char *error_r, size_t error_size);
+	void (*reader_close)(void *reader);
+	int (*reader_peek)(void *reader, const struct clock *clock, struct charge *charges, size_t n,
+			   const char **error_r);
 };
+
+/* What sqlite.c and sqlite_read.c share. */
+#define SQLITE_SCHEMA_VERSION 1
+extern const char sqlite_newer_text[];
+struct db;
+struct limit_clock;
+void sqlite_read_clock(struct db *db, struct limit_clock *c);
+void *sqlite_reader_open(const char *url, char *error_r, size_t error_size);
+void sqlite_reader_close(void *reader);
+int sqlite_reader_peek(void *reader, const struct clock *clock, struct charge *charges, size_t n,
+		       const char **error_r);
 
 /* Copies a record with all it points to; NULL when memory is short. `arena` owns it. */
 struct arena;

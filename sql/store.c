@@ -103,6 +103,49 @@ store_health(struct store *s, const char **error_r)
 	return writer_health(s->writer, error_r);
 }
 
+struct store_reader {
+	const struct store_ops *ops;
+	void *reader;
+};
+
+struct store_reader *
+store_reader_open(const char *url, char *error_r, size_t error_size)
+{
+	struct store_reader *r = calloc(1, sizeof *r);
+
+	if (r == NULL) {
+		snprintf(error_r, error_size, "memory is short");
+		return NULL;
+	}
+	r->ops = find_ops(url);
+	if (r->ops == NULL || r->ops->reader_open == NULL)
+		snprintf(error_r, error_size, "%s: there is nothing to read from; use sqlite:/path/to/file", url);
+	else
+		r->reader = r->ops->reader_open(url, error_r, error_size);
+	if (r->reader == NULL) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void
+store_reader_close(struct store_reader **r)
+{
+	if (*r == NULL)
+		return;
+	(*r)->ops->reader_close((*r)->reader);
+	free(*r);
+	*r = NULL;
+}
+
+int
+store_reader_peek(struct store_reader *r, const struct clock *clock, struct charge *charges, size_t n,
+		  const char **error_r)
+{
+	return r->ops->reader_peek(r->reader, clock, charges, n, error_r);
+}
+
 static void
 copy_strings(struct arena *a, struct record *r)
 {

@@ -112,6 +112,20 @@ struct id store_refuse(struct store *s, const struct refusal *r, bool *is_new_r)
  * with all its facts, without waiting for the disk. Copies what it needs. */
 void store_record(struct store *s, const struct record *r);
 
+/* Reading, for everybody but the daemon: changes nothing, takes no lock that a
+ * writer would wait for. One thread at a time. */
+struct store_reader;
+
+/* NULL with a text in error_r (caller's buffer). A file that a newer Postern
+ * wrote is refused. */
+struct store_reader *store_reader_open(const char *url, char *error_r, size_t error_size);
+void store_reader_close(struct store_reader **r);
+
+/* Fills used, exceeded and retry_ms of each charge from what the database holds
+ * now. 0, or -1 with a static text. */
+int store_reader_peek(struct store_reader *r, const struct clock *clock, struct charge *charges,
+		      size_t n, const char **error_r);
+
 /* How the store fares: 0 well; -1 the last write failed, with a static text. */
 int store_health(struct store *s, const char **error_r);
 

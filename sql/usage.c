@@ -64,10 +64,18 @@ is_any(const struct counter *c, int64_t now_ms)
 }
 
 static bool
-is_touched(const struct counter *c, int64_t now_ms)
+is_stored(const struct counter *c, int64_t now_ms)
 {
 	(void)now_ms;
-	return c->touched;
+	return c->limit_id != 0;
+}
+
+/* Made in this batch, which failed. */
+static bool
+is_unborn(const struct counter *c, int64_t now_ms)
+{
+	(void)now_ms;
+	return c->limit_id == 0 && window_used(&c->window, c->window.newest) == 0;
 }
 
 static bool
@@ -77,11 +85,12 @@ is_idle(const struct counter *c, int64_t now_ms)
 }
 
 void
-usage_clear(struct usage *u)
+usage_detach(struct usage *u)
 {
 	pthread_mutex_lock(&u->lock);
-	sweep(u, is_any, 0);
-	u->touched = NULL;
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct counter *c = u->bucket[i]; c != NULL; c = c->next)
+			c->limit_id = c->limit_id_before = 0;
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -90,7 +99,7 @@ usage_free(struct usage **u)
 {
 	if (*u == NULL)
 		return;
-	usage_clear(*u);
+	sweep(*u, is_any, 0);
 	pthread_mutex_destroy(&(*u)->lock);
 	free(*u);
 	*u = NULL;
@@ -147,19 +156,20 @@ touch(struct usage *u, struct counter *k)
 	if (k->touched)
 		return;
 	k->touched = true;
+	k->limit_id_before = k->limit_id;
+	k->before = k->window;
 	k->next_touched = u->touched;
 	u->touched = k;
 }
 
 struct counter *
-usage_find(struct usage *u, const struct charge *c, bool *is_new_r)
+usage_find(struct usage *u, const struct charge *c)
 {
 	uint32_t hash = hash_charge(c);
 	struct counter *k;
 
 	pthread_mutex_lock(&u->lock);
 	k = lookup(u, c, hash);
-	*is_new_r = k == NULL;
 	if (k == NULL && (k = counter_new(c, hash)) != NULL) {
 		k->next = u->bucket[hash % BUCKETS];
 		u->bucket[hash % BUCKETS] = k;
@@ -176,7 +186,7 @@ usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct wi
 {
 	pthread_mutex_lock(&u->lock);
 	c->limit_id = limit_id;
-	c->window = *w;
+	window_join(&c->window, w);
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -248,7 +258,7 @@ usage_keep(struct usage *u, int64_t now_ms)
 	if (u->n > COUNTERS_MAX)
 		sweep(u, is_idle, now_ms);
 	if (u->n > COUNTERS_MAX)
-		sweep(u, is_any, now_ms);
+		sweep(u, is_stored, now_ms);
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -256,7 +266,12 @@ void
 usage_undo(struct usage *u)
 {
 	pthread_mutex_lock(&u->lock);
-	sweep(u, is_touched, 0);
+	for (struct counter *k = u->touched; k != NULL; k = k->next_touched) {
+		k->touched = false;
+		k->limit_id = k->limit_id_before;
+		k->window = k->before;
+	}
 	u->touched = NULL;
+	sweep(u, is_unborn, 0);
 	pthread_mutex_unlock(&u->lock);
 }

@@ -3,7 +3,7 @@
  *
  * Windows in memory: one per counter (scope, unit, period, key). The writer's
  * thread changes them; peek reads them from any thread. Changes of a batch
- * are kept by usage_keep() or forgotten, to be loaded again, by usage_undo().
+ * are kept by usage_keep() or taken back by usage_undo().
  */
 #ifndef POSTERN_SQL_USAGE_H
 #define POSTERN_SQL_USAGE_H
@@ -19,8 +19,10 @@ struct counter {
 	struct counter *next;
 	struct counter *next_touched;
 	bool touched;
-	int64_t limit_id;         /* the backend's key */
+	int64_t limit_id;         /* the backend's key; 0: not known to its present file */
 	struct window window;
+	int64_t limit_id_before;  /* as they were before this batch */
+	struct window before;
 	enum unit unit;
 	uint32_t period;
 	uint32_t hash;
@@ -31,12 +33,12 @@ struct counter {
 struct usage *usage_new(void);
 void usage_free(struct usage **u);
 
-/* Finds the counter of a charge, or makes an empty one (*is_new_r = true, to
- * be filled by usage_load()). Writer only. NULL when memory is short. The
- * counter stays until usage_keep() or usage_undo(). */
-struct counter *usage_find(struct usage *u, const struct charge *c, bool *is_new_r);
+/* Finds the counter of a charge, or makes an empty one. While its limit_id is 0
+ * it must be given to usage_load() before it is used. Writer only. NULL when
+ * memory is short. The counter stays until usage_keep() or usage_undo(). */
+struct counter *usage_find(struct usage *u, const struct charge *c);
 
-/* Puts what the database holds into a new counter. */
+/* Joins what the database holds to what is known: per slot the larger. */
 void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w);
 
 /* Fills used, exceeded and retry_ms of each charge. counters: as found, or
@@ -51,7 +53,8 @@ uint64_t usage_add(struct usage *u, struct counter *c, int64_t now_ms, uint64_t 
 void usage_keep(struct usage *u, int64_t now_ms);
 void usage_undo(struct usage *u);
 
-/* Forgets everything. */
-void usage_clear(struct usage *u);
+/* Forgets which limit_id the counters have, not what was used: the backend's
+ * file is another one now. */
+void usage_detach(struct usage *u);
 
 #endif

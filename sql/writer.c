@@ -49,8 +49,9 @@ struct writer {
 	void *backend;
 	struct refusals *refusals;
 	struct store_options options;
-	const char *logged;
+	char logged[200];         /* the fault last said, "" for none */
 	int64_t logged_ms;
+	bool is_down;             /* a fault was said, its end was not */
 	int64_t dropped_logged_ms;
 	struct waiter *waiters[ADMITS_MAX];
 	struct admit *admits[ADMITS_MAX];
@@ -67,6 +68,7 @@ boot_ms(const struct writer *w)
 	return w->options.clock->boot_ms(w->options.clock->context);
 }
 
+/* A fault that comes and goes is said once a minute, not at each turn. */
 static void
 log_fault(struct writer *w, const char *error)
 {
@@ -76,15 +78,17 @@ log_fault(struct writer *w, const char *error)
 	if (w->options.log == NULL)
 		return;
 	if (error == NULL) {
-		if (w->logged != NULL)
+		if (w->is_down)
 			w->options.log(w->options.log_context, false, "the store writes again");
-		w->logged = NULL;
+		w->is_down = false;
 		return;
 	}
-	if (w->logged == error && now - w->logged_ms < LOG_EVERY_MS)
+	if (w->logged[0] != '\0' && strncmp(w->logged, error, sizeof w->logged - 1) == 0 &&
+	    now - w->logged_ms < LOG_EVERY_MS)
 		return;
-	w->logged = error;
+	snprintf(w->logged, sizeof w->logged, "%s", error);
 	w->logged_ms = now;
+	w->is_down = true;
 	snprintf(line, sizeof line, "the store cannot write: %s", error);
 	w->options.log(w->options.log_context, true, line);
 }

@@ -464,6 +464,7 @@ class MilterClient:
     """Speaks the milter protocol itself, for what an MTA would change first."""
 
     def __init__(self, path):
+        self.said = ""  # the text of the last refusal
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(10)
         self.socket.connect(path)
@@ -526,9 +527,9 @@ class MilterClient:
             elif kind != b"p":
                 return self._verdict(kind, data), edits
 
-    @staticmethod
-    def _verdict(kind, data):
+    def _verdict(self, kind, data):
         if kind == b"y":
+            self.said = data.rstrip(b"\0").decode("ascii", "replace")
             return "reject" if data[:1] == b"5" else "tempfail"
         return {b"c": "accept", b"a": "accept", b"r": "reject", b"t": "tempfail"}.get(kind, "?" + repr(kind))
 
