@@ -113,6 +113,126 @@ threads_never_overshoot(void **state)
 	boot += 100000;
 }
 
+static void *
+admit_same_and_other(void *arg)
+{
+	bool charged;
+	size_t good = 0;
+
+	for (int i = 0; i < 5; i++) {
+		good += try_id(arg, "shared by all", 0, &charged) == 0 ? 1000 : 0;
+		good += charge_one(arg, 0) ? 1 : 0;
+	}
+	return (void *)good;
+}
+
+/* An id that stands already fails its own message, not those written with it. */
+static void
+a_bad_message_fails_alone(void **state)
+{
+	struct store *s = open_store();
+	pthread_t t[16];
+	size_t sum = 0;
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, admit_same_and_other, s), 0);
+	for (int i = 0; i < 16; i++) {
+		void *n;
+
+		pthread_join(t[i], &n);
+		sum += (size_t)n;
+	}
+	assert_int_equal(sum, 1000 + 16 * 5);
+	assert_int_equal(store_health(s, NULL), 0);
+	store_close(&s);
+}
+
+static void
+readers_see_present_use(void **state)
+{
+	struct charge c = { .scope = "app:a", .unit = UNIT_MESSAGES, .period = 60, .key = "",
+		.name = "a/m", .count = 10, .amount = 4, .over = OVER_DEFER, .enforced = true };
+	struct store *s = open_store();
+	struct store_reader *r;
+	const char *error = NULL;
+	char text[300] = "";
+
+	(void)state;
+	assert_true(charge_one(s, 7));
+	boot += 30000;
+	r = store_reader_open(url, text, sizeof text);
+	if (r == NULL)
+		fail_msg("%s", text);
+	assert_int_equal(store_reader_peek(r, &test_clock, &c, 1, &error), 0);
+	assert_int_equal(c.used, 7);
+	assert_true(c.exceeded);
+	assert_in_range(c.retry_ms, 30000, 31000);
+	boot += 31001;
+	assert_int_equal(store_reader_peek(r, &test_clock, &c, 1, &error), 0);
+	assert_int_equal(c.used, 0);
+	assert_true(charge_one(s, 10));
+	assert_int_equal(store_reader_peek(r, &test_clock, &c, 1, &error), 0);
+	assert_int_equal(c.used, 10);
+	store_reader_close(&r);
+	store_close(&s);
+	boot += 100000;
+	assert_null(store_reader_open("sqlite:/nonexistent/x", text, sizeof text));
+	assert_non_null(strstr(text, "No such file"));
+}
+
+static char last_line[300];
+
+static void
+keep_line(void *context, bool is_error, const char *line)
+{
+	(void)context;
+	(void)is_error;
+	snprintf(last_line, sizeof last_line, "%s", line);
+}
+
+static void
+open_and_say(const char *expected)
+{
+	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock, .log = keep_line };
+	char error[300] = "";
+	struct store *s = store_open(&o, error, sizeof error);
+
+	assert_non_null(s);
+	if (expected == NULL)
+		assert_string_equal(last_line, "");
+	else
+		assert_non_null(strstr(last_line, expected));
+	last_line[0] = '\0';
+	store_close(&s);
+}
+
+static void
+strange_clocks_are_said(void **state)
+{
+	struct store *s;
+
+	(void)state;
+	wall += 3600000;
+	boot_name = "three";
+	boot = 5;
+	s = open_store();
+	charge_one(s, 1);
+	store_close(&s);
+	wall += 300000;
+	open_and_say(NULL);                     /* the same boot: wall time is not looked at */
+	boot_name = "four";
+	boot = 5;
+	open_and_say(NULL);
+	boot_name = "five";
+	wall -= 10 * 86400000LL;
+	open_and_say("behind");
+	boot_name = "six";
+	wall += 20 * 86400000LL;
+	open_and_say("more than a day");
+	boot += 100000;
+}
+
 static void
 use_survives_restart_and_clock(void **state)
 {
@@ -175,6 +295,9 @@ main(void)
 		cmocka_unit_test(threads_never_overshoot),
 	};
 	const struct CMUnitTest sqlite[] = {
+		cmocka_unit_test(a_bad_message_fails_alone),
+		cmocka_unit_test(readers_see_present_use),
+		cmocka_unit_test(strange_clocks_are_said),
 		cmocka_unit_test(use_survives_restart_and_clock),
 		cmocka_unit_test(second_writer_is_refused),
 	};
