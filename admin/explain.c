@@ -276,6 +276,7 @@ print_json(const struct answer_sheet *a)
 
 	jsonv_set_text(root, "verdict", sheet_verdict(a));
 	jsonv_set_text(root, "would", verdict_name(a->m->would.verdict));
+	jsonv_set_text(root, "would_reason", a->m->would.reason);
 	jsonv_set_integer(root, "code", d->code);
 	jsonv_set_text(root, "enhanced", d->enhanced);
 	jsonv_set_text(root, "reason", d->reason);

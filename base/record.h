@@ -27,6 +27,15 @@ struct record_signature {
 	const char *result;    /* "signed", or why not */
 };
 
+/* A rule that matched, or could not be decided. */
+struct record_rule {
+	const char *name;
+	const char *action;    /* "reject", "tag", ... */
+	const char *mode;      /* "enforce" or "monitor": the rule's own */
+	const char *answer;    /* "yes" or "unknown" */
+	bool decided;          /* the verdict is this rule's */
+};
+
 struct record {
 	const char *id;        /* audit id, 26 characters */
 	int64_t time;
@@ -34,13 +43,19 @@ struct record {
 	const char *queue_id;
 	const char *stage;     /* where decided: "connect", "mail", "rcpt", "eom" */
 
+	/* What happened. */
 	const char *verdict;   /* what the MTA was told: accept reject defer hold discard */
-	const char *would;     /* what enforce would have said; equals verdict unless monitored */
-	const char *mode;      /* "enforce" or "monitor", as in force for this message */
 	const char *reason;    /* keyword, "" when accepted without remark */
 	int code;              /* SMTP code of the reply, 250 when accepted */
 	const char *enhanced;  /* "5.7.1" */
 	const char *text;      /* the reply's text without keyword and id */
+
+	/* What would have happened with nothing on trial; equals what happened
+	 * unless the message was monitored or a rule that matched was on trial. */
+	const char *would;
+	const char *would_reason;
+	const char *would_text;
+	const char *mode;      /* "enforce" or "monitor", as in force for this message */
 
 	const char *app;
 	const char *tenant;
@@ -53,6 +68,7 @@ struct record {
 	const char *login;
 	const char *tls;       /* protocol version, "" for clear text */
 	const char *certificate; /* subject */
+	const char *certificate_issuer;
 	bool picked_up;        /* handed in on the machine itself */
 
 	const char *sender;    /* envelope sender, "" for the null sender */
@@ -63,6 +79,8 @@ struct record {
 	const char *subject;   /* kept, hashed or "" by the policy */
 	const char *message_id;
 
+	const char *form;      /* what is wrong with the form of header and body: reason keywords, blank
+				* between; they rest on what the audit does not keep */
 	int64_t size;          /* octets of header and body as the next hop gets them, without our own fields */
 	int64_t recipients;    /* accepted ones */
 	int64_t internal;
@@ -79,6 +97,8 @@ struct record {
 	size_t n_rcpt;
 	struct record_signature *signature;
 	size_t n_signature;
+	struct record_rule *rule;
+	size_t n_rule;
 };
 
 #endif

@@ -73,6 +73,7 @@ fill_who(struct record *r, const struct message *m)
 	r->login = c->login;
 	r->tls = c->tls;
 	r->certificate = c->cert_subject;
+	r->certificate_issuer = c->cert_issuer;
 	r->picked_up = m->picked_up;
 	r->policy = m->policy->digest;
 }
@@ -133,10 +134,11 @@ audit_record(struct record *r, const struct message *m, const struct audit_conte
 
 	*r = (struct record){
 		.id = c->id, .time = c->time, .relay = c->relay, .queue_id = c->queue_id, .stage = c->stage,
-		.verdict = verdict_name(m->decision.verdict), .would = verdict_name(m->would.verdict),
-		.mode = m->mode == MODE_MONITOR ? "monitor" : "enforce",
-		.reason = m->would.reason, .code = m->decision.code,
-		.enhanced = m->decision.enhanced, .text = m->would.text,
+		.verdict = verdict_name(m->decision.verdict), .reason = m->decision.reason,
+		.code = m->decision.code, .enhanced = m->decision.enhanced, .text = m->decision.text,
+		.would = verdict_name(m->would.verdict), .would_reason = m->would.reason,
+		.would_text = m->would.text, .mode = m->mode == MODE_MONITOR ? "monitor" : "enforce",
+		.form = m->form,
 		.signing = c->signing, .stripped = c->stripped, .decide_us = c->decide_us,
 	};
 	fill_who(r, m);
@@ -159,6 +161,8 @@ audit_refusal(struct refusal *r, const struct message *m, const struct decision 
 		.tenant = m->tenant == NULL ? "" : m->tenant->name,
 		.method = m->app == NULL ? "" : method_facts(m->app->method)->name,
 		.client = m->client->local ? "local" : m->client->address, .login = m->client->login,
+		.tls = m->client->tls, .certificate = m->client->cert_subject,
+		.certificate_issuer = m->client->cert_issuer,
 		.sender = m->sender.text[0] == '\0' && !m->sender.is_null
 			  ? printable(m->arena, m->sender_typed) : m->sender.text,
 		.header_from = m->from.address.text,

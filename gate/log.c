@@ -23,9 +23,11 @@ log_decision(const struct record *r, struct text *t)
 {
 	text_add(t, r->id);
 	add(t, "verdict", r->verdict);
-	if (strcmp(r->verdict, r->would) != 0)
-		add(t, "would", r->would);
 	add(t, "reason", r->reason);
+	if (strcmp(r->verdict, r->would) != 0 || strcmp(r->reason, r->would_reason) != 0) {
+		add(t, "would", r->would);
+		add(t, "would-reason", r->would_reason);
+	}
 	add(t, "stage", r->stage);
 	add(t, "queue", r->queue_id);
 	add(t, "app", r->app);
@@ -40,5 +42,5 @@ log_decision(const struct record *r, struct text *t)
 	text_printf(t, " recipients=%lld external=%lld size=%lld", (long long)r->recipients,
 		    (long long)r->external, (long long)r->size);
 	add(t, "signing", r->signing);
-	add(t, "text", r->text);
+	add(t, "text", r->text[0] != '\0' ? r->text : r->would_text);
 }

@@ -204,8 +204,8 @@ refused(struct session *s, const struct decision *d, const char *stage, const ch
 	audit_record(&s->record, &s->message, &c);
 	s->record.id = id.s;
 	s->record.verdict = s->record.would = verdict_name(d->verdict);
-	s->record.reason = d->reason;
-	s->record.text = d->text;
+	s->record.reason = s->record.would_reason = d->reason;
+	s->record.text = s->record.would_text = d->text;
 	s->record.code = d->code;
 	s->record.enhanced = d->enhanced;
 	if (is_new && strcmp(stage, "eom") == 0)

@@ -118,6 +118,8 @@ check_display(struct message *m)
 		trace_add(&m->trace, "header", "display-name", ANSWER_NO, "%s",
 			  m->from.display_is_certain ? "shows an address or turns the reading direction"
 						     : "cannot be read for certain");
+		if (m->from.display_is_certain)
+			message_note_form(m, "from-not-allowed");
 		message_refuse(m, m->from.display_is_certain ? "from-not-allowed" : "from-malformed",
 			       m->from.display_is_certain
 			       ? "the display name in From hides an address or turns the reading direction"
@@ -132,6 +134,7 @@ check_display(struct message *m)
 		    alignment_of(m, &found) == ALIGNMENT_GOOD)
 			continue;
 		trace_add(&m->trace, "header", "display-name", ANSWER_NO, "shows %s", found.text);
+		message_note_form(m, "from-not-allowed");
 		message_refuse(m, "from-not-allowed", "the display name in From shows %s, which %s may not use",
 			       printable(m->arena, found.text), message_who(m));
 		return;

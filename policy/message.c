@@ -16,7 +16,7 @@ message_start(struct message *m, struct arena *a, const struct policy *p, const 
 {
 	*m = (struct message){
 		.arena = a, .policy = p, .client = c, .mode = p->mode,
-		.sender_typed = "",
+		.sender_typed = "", .form = "",
 		.sender = {.local = "", .domain = "", .text = ""},
 		.from = {.address = {.local = "", .domain = "", .text = ""}, .display = ""},
 		.header_sender = {.address = {.local = "", .domain = "", .text = ""}, .display = ""},
@@ -25,6 +25,12 @@ message_start(struct message *m, struct arena *a, const struct policy *p, const 
 	};
 	trace_start(&m->trace, a);
 	header_start(&m->header, a);
+}
+
+void
+message_note_form(struct message *m, const char *keyword)
+{
+	m->form = arena_printf(m->arena, "%s%s%s", m->form, m->form[0] == '\0' ? "" : " ", keyword);
 }
 
 void
@@ -53,6 +59,8 @@ message_refuse(struct message *m, const char *keyword, const char *format, ...)
 	va_start(args, format);
 	d.text = arena_vprintf(m->arena, format, args);
 	va_end(args);
+	if (r->is_form)
+		message_note_form(m, keyword);
 	d.verdict = r->verdict;
 	d.code = r->code;
 	d.enhanced = r->enhanced;

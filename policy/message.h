@@ -92,6 +92,7 @@ struct message {
 	bool sign_required;
 	bool sign_required_in_words;   /* the app says sign: required */
 	bool sign;                     /* a signature is to be made */
+	const char *form;              /* keywords of what was wrong in form, blank between; "" for none */
 
 	/* Limits. */
 	struct charge *charges;
@@ -112,7 +113,12 @@ void message_start(struct message *m, struct arena *a, const struct policy *p,
 void message_refuse(struct message *m, const char *keyword, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The same with verdict, code and enhanced code given (limits and rules). */
+/* Notes a problem of form for the audit: what is wrong is kept apart from what
+ * is decided of it, for a later look has no header and body to find it in.
+ * message_refuse() does so for the reasons that are of form. */
+void message_note_form(struct message *m, const char *keyword);
+
+/* Refuses with verdict, code and enhanced code given (limits and rules). */
 void message_refuse_with(struct message *m, struct decision d);
 
 /* Whether the message is refused for good or for now. */

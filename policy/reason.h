@@ -7,6 +7,7 @@
 #ifndef POSTERN_POLICY_REASON_H
 #define POSTERN_POLICY_REASON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum verdict {
@@ -24,6 +25,7 @@ struct reason {
 	const char *enhanced;
 	const char *when;       /* one line for the manual */
 	const char *advice;     /* what the app's owner can do about it */
+	bool is_form;           /* found in header or body octets, whoever sends to whomever */
 };
 
 /* The row of a keyword, NULL when there is none. "limit:crm/..." finds "limit". */

@@ -115,7 +115,8 @@ kind_new(const struct refusal *w)
 	const char **const strings[] = {
 		&k->facts.id, &k->facts.stage, &k->facts.verdict, &k->facts.reason,
 		&k->facts.enhanced, &k->facts.text, &k->facts.app, &k->facts.tenant,
-		&k->facts.method, &k->facts.client, &k->facts.login, &k->facts.sender,
+		&k->facts.method, &k->facts.client, &k->facts.login, &k->facts.tls,
+		&k->facts.certificate, &k->facts.certificate_issuer, &k->facts.sender,
 		&k->facts.header_from, &k->facts.recipient, &k->facts.queue_id,
 	};
 	for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)

@@ -28,17 +28,18 @@
 #define CHARGES_MAX 64u
 
 enum statement {
-	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
+	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, RULE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
 	USE_READ, USE_WRITE, USE_PRUNE, CLOCK_WRITE, BEGIN, COMMIT, ROLLBACK, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
-	[MESSAGE] = "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-		"?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[MESSAGE] = "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+		"?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[RECIPIENT] = "REPLACE INTO recipients VALUES (?,?,?,?,?,?,?)",
 	[SIGNATURE] = "REPLACE INTO signatures VALUES (?,?,?,?,?,?)",
 	[CHARGE] = "REPLACE INTO charges VALUES (?,?,?,?,?,?,?,?,?,?)",
-	[REFUSAL] = "INSERT INTO refusals VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+	[RULE] = "REPLACE INTO rule_matches VALUES (?,?,?,?,?,?,?)",
+	[REFUSAL] = "INSERT INTO refusals VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 		" ON CONFLICT DO UPDATE SET count = count + excluded.count,"
 		" last_time = max(last_time, excluded.last_time)",
 	[LIMIT_FIND] = "SELECT id FROM limits WHERE scope=? AND unit=? AND period=? AND key=?",
@@ -89,11 +90,11 @@ bind_message_who(struct db_query *st, int *i, const struct record *r)
 {
 	const char *const strings[] = {
 		r->app, r->tenant, r->method, r->department, r->client, r->client_name, r->helo,
-		r->login, r->tls, r->certificate,
+		r->login, r->tls, r->certificate, r->certificate_issuer,
 	};
 	const char *const sender[] = {
 		r->sender, r->sender_domain, r->header_from, r->header_from_domain,
-		r->header_sender, r->subject, r->message_id,
+		r->header_sender, r->subject, r->message_id, r->form,
 	};
 
 	for (size_t k = 0; k < sizeof strings / sizeof strings[0]; k++)
@@ -107,8 +108,8 @@ static enum db_result
 write_message(struct backend *b, const struct record *r)
 {
 	struct db_query *st = b->query[MESSAGE];
-	const char *const first[] = { r->relay, r->queue_id, r->stage, r->verdict, r->would,
-				      r->mode, r->reason };
+	const char *const first[] = { r->relay, r->queue_id, r->stage, r->verdict, r->reason };
+	const char *const then[] = { r->enhanced, r->text, r->would, r->would_reason, r->would_text, r->mode };
 	const int64_t sizes[] = { r->size, r->recipients, r->internal, r->external, r->local };
 	int i = 0;
 
@@ -117,8 +118,8 @@ write_message(struct backend *b, const struct record *r)
 	for (size_t k = 0; k < sizeof first / sizeof first[0]; k++)
 		db_bind_text(st, &i, first[k]);
 	db_bind_int(st, &i, r->code);
-	db_bind_text(st, &i, r->enhanced);
-	db_bind_text(st, &i, r->text);
+	for (size_t k = 0; k < sizeof then / sizeof then[0]; k++)
+		db_bind_text(st, &i, then[k]);
 	bind_message_who(st, &i, r);
 	for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++)
 		db_bind_int(st, &i, sizes[k]);
@@ -160,6 +161,20 @@ write_parts(struct backend *b, const struct record *r)
 		db_bind_text(st, &i, p->selector);
 		db_bind_text(st, &i, p->algorithm);
 		db_bind_text(st, &i, p->result);
+		rc = db_run(st);
+	}
+	for (size_t n = 0; rc == DB_DONE && n < r->n_rule; n++) {
+		const struct record_rule *p = &r->rule[n];
+		struct db_query *st = b->query[RULE];
+		int i = 0;
+
+		db_bind_text(st, &i, r->id);
+		db_bind_u64(st, &i, n);
+		db_bind_text(st, &i, p->name);
+		db_bind_text(st, &i, p->action);
+		db_bind_text(st, &i, p->mode);
+		db_bind_text(st, &i, p->answer);
+		db_bind_int(st, &i, p->decided);
 		rc = db_run(st);
 	}
 	return rc;
@@ -362,7 +377,8 @@ write_refusal(struct backend *b, const struct refusal_delta *d)
 {
 	const struct refusal *r = d->refusal;
 	const char *const tail[] = { r->enhanced, r->text, r->app, r->tenant, r->method, r->client,
-				     r->login, r->sender, r->header_from, r->recipient, r->queue_id };
+				     r->login, r->tls, r->certificate, r->certificate_issuer, r->sender,
+				     r->header_from, r->recipient, r->queue_id };
 	struct db_query *q = b->query[REFUSAL];
 	int i = 0;
 

@@ -150,10 +150,10 @@ static void
 copy_strings(struct arena *a, struct record *r)
 {
 	const char **const strings[] = {
-		&r->id, &r->relay, &r->queue_id, &r->stage, &r->verdict, &r->would, &r->mode,
-		&r->reason, &r->enhanced, &r->text, &r->app, &r->tenant, &r->method,
+		&r->id, &r->relay, &r->queue_id, &r->stage, &r->verdict, &r->reason, &r->enhanced,
+		&r->text, &r->would, &r->would_reason, &r->would_text, &r->mode, &r->app, &r->tenant, &r->method,
 		&r->department, &r->client, &r->client_name, &r->helo, &r->login, &r->tls,
-		&r->certificate, &r->sender, &r->sender_domain, &r->header_from,
+		&r->certificate, &r->certificate_issuer, &r->form, &r->sender, &r->sender_domain, &r->header_from,
 		&r->header_from_domain, &r->header_sender, &r->subject, &r->message_id,
 		&r->signing, &r->policy, &r->trace,
 	};
@@ -162,19 +162,9 @@ copy_strings(struct arena *a, struct record *r)
 		*strings[i] = arena_string(a, *strings[i]);
 }
 
-struct record *
-record_copy(struct arena *arena, const struct record *r)
+static void
+copy_parts(struct arena *arena, struct record *c, const struct record *r)
 {
-	struct record *c = arena_alloc(arena, sizeof *c);
-
-	if (c == NULL)
-		return NULL;
-	*c = *r;
-	copy_strings(arena, c);
-	c->rcpt = arena_array(arena, r->n_rcpt + 1, sizeof *c->rcpt);
-	c->signature = arena_array(arena, r->n_signature + 1, sizeof *c->signature);
-	if (arena_failed(arena))
-		return NULL;
 	for (size_t i = 0; i < r->n_rcpt; i++) {
 		c->rcpt[i] = r->rcpt[i];
 		c->rcpt[i].address = arena_string(arena, r->rcpt[i].address);
@@ -188,5 +178,29 @@ record_copy(struct arena *arena, const struct record *r)
 		c->signature[i].algorithm = arena_string(arena, r->signature[i].algorithm);
 		c->signature[i].result = arena_string(arena, r->signature[i].result);
 	}
+	for (size_t i = 0; i < r->n_rule; i++) {
+		c->rule[i] = r->rule[i];
+		c->rule[i].name = arena_string(arena, r->rule[i].name);
+		c->rule[i].action = arena_string(arena, r->rule[i].action);
+		c->rule[i].mode = arena_string(arena, r->rule[i].mode);
+		c->rule[i].answer = arena_string(arena, r->rule[i].answer);
+	}
+}
+
+struct record *
+record_copy(struct arena *arena, const struct record *r)
+{
+	struct record *c = arena_alloc(arena, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	*c = *r;
+	copy_strings(arena, c);
+	c->rcpt = arena_array(arena, r->n_rcpt + 1, sizeof *c->rcpt);
+	c->signature = arena_array(arena, r->n_signature + 1, sizeof *c->signature);
+	c->rule = arena_array(arena, r->n_rule + 1, sizeof *c->rule);
+	if (arena_failed(arena))
+		return NULL;
+	copy_parts(arena, c, r);
 	return arena_failed(arena) ? NULL : c;
 }

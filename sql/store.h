@@ -96,6 +96,9 @@ struct refusal {
 	const char *method;
 	const char *client;
 	const char *login;
+	const char *tls;
+	const char *certificate;
+	const char *certificate_issuer;
 	const char *sender;
 	const char *header_from;
 	const char *recipient;    /* of the first one */

@@ -6,12 +6,17 @@
 -- One row per message decided at its end (and the first refused one of a kind).
 CREATE TABLE messages (
 	id TEXT PRIMARY KEY, time INTEGER NOT NULL, relay TEXT, queue_id TEXT, stage TEXT,
-	verdict TEXT, would TEXT, mode TEXT, reason TEXT, code INTEGER, enhanced TEXT, text TEXT,
+	-- what happened
+	verdict TEXT, reason TEXT, code INTEGER, enhanced TEXT, text TEXT,
+	-- what would have happened with nothing on trial
+	would TEXT, would_reason TEXT, would_text TEXT, mode TEXT,
 	app TEXT, tenant TEXT, method TEXT, department TEXT,
 	client TEXT, client_name TEXT, helo TEXT, login TEXT, tls TEXT, certificate TEXT,
-	picked_up INTEGER,
+	certificate_issuer TEXT, picked_up INTEGER,
 	sender TEXT, sender_domain TEXT, header_from TEXT, header_from_domain TEXT,
 	header_sender TEXT, subject TEXT, message_id TEXT,
+	-- what is wrong with the form of header and body: reason keywords
+	form TEXT,
 	size INTEGER, recipients INTEGER, internal INTEGER, external INTEGER, local INTEGER,
 	signing TEXT, stripped INTEGER, policy TEXT, trace TEXT, decide_us INTEGER
 );
@@ -37,11 +42,19 @@ CREATE TABLE charges (
 	PRIMARY KEY (message_id, number)
 ) WITHOUT ROWID;
 
+-- The rules that matched a message, or could not be decided.
+CREATE TABLE rule_matches (
+	message_id TEXT, number INTEGER, rule TEXT, action TEXT, mode TEXT, answer TEXT,
+	decided INTEGER,
+	PRIMARY KEY (message_id, number)
+) WITHOUT ROWID;
+
 -- Refusals, counted by kind.
 CREATE TABLE refusals (
 	id TEXT, reason TEXT, stage TEXT, first_time INTEGER, last_time INTEGER, count INTEGER,
 	verdict TEXT, code INTEGER, enhanced TEXT, text TEXT, app TEXT, tenant TEXT, method TEXT,
-	client TEXT, login TEXT, sender TEXT, header_from TEXT, recipient TEXT, queue_id TEXT,
+	client TEXT, login TEXT, tls TEXT, certificate TEXT, certificate_issuer TEXT,
+	sender TEXT, header_from TEXT, recipient TEXT, queue_id TEXT,
 	PRIMARY KEY (id, reason, stage)
 ) WITHOUT ROWID;
 CREATE INDEX refusals_last_time ON refusals (last_time);

@@ -124,7 +124,7 @@ remember(const struct record *r)
 {
 	snprintf(fake.last_verdict, sizeof fake.last_verdict, "%s", r->verdict);
 	snprintf(fake.last_would, sizeof fake.last_would, "%s", r->would);
-	snprintf(fake.last_reason, sizeof fake.last_reason, "%s", r->reason);
+	snprintf(fake.last_reason, sizeof fake.last_reason, "%s", r->would_reason);
 	fake.records++;
 }
 
