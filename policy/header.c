@@ -54,9 +54,9 @@ newest(const struct header *h, const char *name)
 
 /* Octets on the wire: name, colon, value, and CR LF for each line end. */
 static void
-measure(struct header *h, const char *name, const char *value, bool covers)
+measure(struct header *h, size_t name_len, const char *value, bool covers)
 {
-	size_t line = strlen(name) + 1, total = line;
+	size_t line = name_len + 1, total = line;
 
 	for (;; value++) {
 		bool is_end = *value == '\0' || *value == '\n';
@@ -86,14 +86,13 @@ header_add(struct header *h, const char *name, const char *value, bool covers)
 
 	while (n > 0 && (name[n - 1] == ' ' || name[n - 1] == '\t'))
 		n--;
-	name = arena_substring(h->arena, name, n);
-	measure(h, name, value, covers);
+	measure(h, n, value, covers);
 	h->count++;
 	if (h->count > FIELDS_KEPT || h->octets > OCTETS_KEPT || (f = arena_alloc(h->arena, sizeof *f)) == NULL)
 		return;
-	b = bucket(h, name);
-	f->index = header_count(h, name) + 1;
-	f->name = name;
+	f->name = arena_substring(h->arena, name, n);
+	b = bucket(h, f->name);
+	f->index = header_count(h, f->name) + 1;
 	f->value = arena_string(h->arena, value);
 	f->older = *b;
 	*b = f;
