@@ -136,6 +136,17 @@ line_end(const char *s)
 	return s[0] == '\n' ? 1 : 0;
 }
 
+/* The octets of all line ends at s, one after the other. */
+static size_t
+line_ends(const char *s)
+{
+	size_t n = 0, end;
+
+	while ((end = line_end(s + n)) > 0)
+		n += end;
+	return n;
+}
+
 const char *
 header_unfold(struct arena *a, const char *value)
 {
@@ -145,12 +156,13 @@ header_unfold(struct arena *a, const char *value)
 	if (buf == NULL)
 		return "";
 	while (*value != '\0') {
-		size_t end = line_end(value);
+		size_t ends = line_ends(value), n = ends > 0 ? ends : 1;
 
-		if (end > 0 && is_blank(value[end]))
-			value += end;
-		else
-			buf[len++] = *value++;
+		if (ends == 0 || !is_blank(value[ends])) {
+			memcpy(buf + len, value, n);
+			len += n;
+		}
+		value += n;
 	}
 	while (len > 0 && is_blank(buf[len - 1]))
 		len--;
