@@ -269,20 +269,19 @@ header_media_type(const struct header *h, struct arena *a)
 {
 	static const char fallback[] = "text/plain";
 	const struct header_field *f = header_find(h, "Content-Type");
-	const char *s, *after;
-	size_t type, subtype;
+	const char *type, *subtype, *s;
+	size_t type_len, subtype_len;
 
-	if (f == NULL)
+	if (f == NULL || (type = skip_comments(header_unfold(a, f->value))) == NULL)
 		return fallback;
-	s = skip_comments(header_unfold(a, f->value));
-	if (s == NULL)
+	type_len = token_length(type);
+	s = skip_comments(type + type_len);
+	if (type_len == 0 || s == NULL || *s != '/' || (subtype = skip_comments(s + 1)) == NULL)
 		return fallback;
-	type = token_length(s);
-	if (type == 0 || s[type] != '/')
+	subtype_len = token_length(subtype);
+	s = skip_comments(subtype + subtype_len);
+	if (subtype_len == 0 || s == NULL || (*s != '\0' && *s != ';'))
 		return fallback;
-	subtype = token_length(s + type + 1);
-	after = skip_comments(s + type + 1 + subtype);
-	if (subtype == 0 || after == NULL || (*after != '\0' && *after != ';'))
-		return fallback;
-	return arena_lower(a, s, type + 1 + subtype);
+	s = arena_printf(a, "%.*s/%.*s", (int)type_len, type, (int)subtype_len, subtype);
+	return arena_lower(a, s, strlen(s));
 }

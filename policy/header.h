@@ -57,7 +57,8 @@ const char *header_resent(const struct header *h);
 const char *header_broken(const struct header *h);
 
 /* The media type of Content-Type in lower case, "text/plain" when there is
- * none or it cannot be read. */
+ * none or it cannot be read (RFC 2045 section 5; comments and white space may
+ * stand between its tokens). */
 const char *header_media_type(const struct header *h, struct arena *a);
 
 #endif
