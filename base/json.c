@@ -142,7 +142,8 @@ new_string(const char *s)
 static json_t *
 put(struct jsonv *object, const char *name, json_t *value)
 {
-	if (object == NULL || value == NULL || json_object_set_new(own(object), name, value) != 0)
+	/* What cannot be put in, the library frees, also where the object is NULL. */
+	if (value == NULL || json_object_set_new(own(object), name, value) != 0)
 		return NULL;
 	return value;
 }
@@ -180,7 +181,7 @@ jsonv_set_array(struct jsonv *object, const char *name)
 static json_t *
 append(struct jsonv *array, json_t *value)
 {
-	if (array == NULL || value == NULL || json_array_append_new(own(array), value) != 0)
+	if (value == NULL || json_array_append_new(own(array), value) != 0)
 		return NULL;
 	return value;
 }

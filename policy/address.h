@@ -65,14 +65,16 @@ int address_parse_mailbox(struct arena *a, const char *value,
 			  struct mailbox *r, struct address_error *error_r);
 
 /* The next thing in a display name that a reader takes for an address: text
- * with an @ between what could be a local part and a dotted domain. Returns
- * the rest of the text after it, or NULL when there is none; the find is
- * parsed into *r when it is an address for certain, otherwise *r is a null
+ * with an @ between what could be a local part and a dotted domain, in ASCII
+ * or wide forms. Returns where to look for the one after it, or NULL when
+ * there is none; the find is parsed into *r (its local part from where it is
+ * plain ASCII) when it is an address for certain, otherwise *r is a null
  * address. */
 const char *address_find_in_text(struct arena *a, const char *text, struct address *r);
 
-/* Whether a display name shows an address within angle brackets, or has
- * bidirectional overrides, embeddings or isolates (U+202A-202E, U+2066-2069). */
+/* Whether a display name shows an address within angle brackets, has
+ * bidirectional overrides, embeddings or isolates (U+202A-202E, U+2066-2069),
+ * or an at sign and code points that show nothing. */
 bool address_display_is_hostile(const char *display);
 
 /* A pattern of `senders`: address, or glob with * in the local part or as

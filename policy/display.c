@@ -307,24 +307,71 @@ is_local_octet(char c)
 	return is_domain_octet(c) || (c != '\0' && strchr("!#$%&'*+/=?^`{|}~", c) != NULL);
 }
 
-/* The octets of what looks like a dotted domain at s, or 0. */
-static size_t
-dotted_domain(const char *s)
+/* The code point that a wide, small or ideographic form stands for. */
+static int32_t
+narrow(int32_t c)
 {
-	size_t len = 0, dots = 0;
+	if (c >= 0xFF01 && c <= 0xFF5E)
+		return c - 0xFEE0;
+	return c == 0x3002 || c == 0xFF61 || c == 0xFE52 ? '.' : c;
+}
 
-	while (is_domain_octet(s[len]) && at_sign(s + len) == 0) {
-		/* Also the ideographic and the wide full stop. */
-		if (strncmp(s + len, "\xe3\x80\x82", 3) == 0 ||
-		    strncmp(s + len, "\xef\xbc\x8e", 3) == 0)
-			dots++;
-		len++;
+/* A copy of len octets with narrow forms, ending where `is_domain` and one
+ * comes that no domain has. */
+static char *
+narrow_copy(struct arena *a, const char *s, size_t len, bool is_domain)
+{
+	char *r = arena_alloc(a, len + 1);
+	size_t n = 0;
+
+	for (size_t i = 0, used; r != NULL && i < len; i += used) {
+		int32_t c = narrow(text_utf8_next(s + i, len - i, &used));
+		bool is_ascii = c >= 0 && c < 0x80;
+
+		if (is_domain && is_ascii && !is_domain_octet((char)c))
+			break;
+		if (is_ascii) {
+			r[n++] = (char)c;
+		} else {
+			memcpy(r + n, s + i, used);
+			n += used;
+		}
 	}
-	while (len > 0 && (s[len - 1] == '.' || s[len - 1] == '-'))
-		len--;
-	for (size_t i = 1; i < len; i++)
-		dots += s[i] == '.';
-	return dots > 0 ? len : 0;
+	return r;
+}
+
+/* The dotted domain that begins at s as a reader sees it, or NULL. */
+static const char *
+dotted_domain(struct arena *a, const char *s)
+{
+	size_t len = 0;
+	char *r;
+
+	while (is_domain_octet(s[len]) && at_sign(s + len) == 0)
+		len++;
+	r = narrow_copy(a, s, len, true);
+	len = r != NULL ? strlen(r) : 0;
+	while (len > 0 && (r[len - 1] == '.' || r[len - 1] == '-'))
+		r[--len] = '\0';
+	return len > 0 && strchr(r + 1, '.') != NULL ? r : NULL;
+}
+
+/* Domain and what of the local part stands after the last octet that no local
+ * part has, as an address. */
+static void
+parse_found(struct arena *a, const char *local, const char *domain, struct address *r)
+{
+	struct address_error error;
+	const char *tail = local;
+	struct address parsed;
+
+	for (const char *s = local; *s != '\0'; s++)
+		if ((unsigned char)*s >= 0x80 || !is_local_octet(*s))
+			tail = s + 1;
+	while (*tail == '.')
+		tail++;
+	if (address_parse_path(a, arena_printf(a, "%s@%s", tail, domain), false, &parsed, &error) == 0)
+		*r = parsed;
 }
 
 const char *
@@ -336,9 +383,8 @@ address_find_in_text(struct arena *a, const char *text, struct address *r)
 	r->local = r->domain = r->text = "";
 	r->is_null = true;
 	for (const char *s = text; *s != '\0';) {
-		struct address_error error;
-		size_t at = at_sign(s), domain_len;
-		const char *local = s;
+		size_t at = at_sign(s);
+		const char *local = s, *domain;
 
 		if (at == 0) {
 			s++;
@@ -346,18 +392,13 @@ address_find_in_text(struct arena *a, const char *text, struct address *r)
 		}
 		while (local > start && is_local_octet(local[-1]))
 			local--;
-		domain_len = dotted_domain(s + at);
 		start = s + at;
-		if (local < s && domain_len > 0) {
-			const char *found =
-				arena_substring(a, local, (size_t)(s - local) + at + domain_len);
-			struct address parsed;
-
-			if (address_parse_path(a, found, false, &parsed, &error) == 0)
-				*r = parsed;
-			return s + at + domain_len;
+		if (local < s && (domain = dotted_domain(a, start)) != NULL &&
+		    (local = narrow_copy(a, local, (size_t)(s - local), false)) != NULL) {
+			parse_found(a, local, domain, r);
+			return start;
 		}
-		s += at;
+		s = start;
 	}
 	return NULL;
 }

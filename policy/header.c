@@ -54,9 +54,9 @@ newest(const struct header *h, const char *name)
 
 /* Octets on the wire: name, colon, value, and CR LF for each line end. */
 static void
-measure(struct header *h, const char *name, const char *value, bool covers)
+measure(struct header *h, size_t name_len, const char *value, bool covers)
 {
-	size_t line = strlen(name) + 1, total = line;
+	size_t line = name_len + 1, total = line;
 
 	for (;; value++) {
 		bool is_end = *value == '\0' || *value == '\n';
@@ -86,14 +86,13 @@ header_add(struct header *h, const char *name, const char *value, bool covers)
 
 	while (n > 0 && (name[n - 1] == ' ' || name[n - 1] == '\t'))
 		n--;
-	name = arena_substring(h->arena, name, n);
-	measure(h, name, value, covers);
+	measure(h, n, value, covers);
 	h->count++;
 	if (h->count > FIELDS_KEPT || h->octets > OCTETS_KEPT || (f = arena_alloc(h->arena, sizeof *f)) == NULL)
 		return;
-	b = bucket(h, name);
-	f->index = header_count(h, name) + 1;
-	f->name = name;
+	f->name = arena_substring(h->arena, name, n);
+	b = bucket(h, f->name);
+	f->index = header_count(h, f->name) + 1;
 	f->value = arena_string(h->arena, value);
 	f->older = *b;
 	*b = f;
@@ -137,6 +136,17 @@ line_end(const char *s)
 	return s[0] == '\n' ? 1 : 0;
 }
 
+/* The octets of all line ends at s, one after the other. */
+static size_t
+line_ends(const char *s)
+{
+	size_t n = 0, end;
+
+	while ((end = line_end(s + n)) > 0)
+		n += end;
+	return n;
+}
+
 const char *
 header_unfold(struct arena *a, const char *value)
 {
@@ -146,12 +156,13 @@ header_unfold(struct arena *a, const char *value)
 	if (buf == NULL)
 		return "";
 	while (*value != '\0') {
-		size_t end = line_end(value);
+		size_t ends = line_ends(value), n = ends > 0 ? ends : 1;
 
-		if (end > 0 && is_blank(value[end]))
-			value += end;
-		else
-			buf[len++] = *value++;
+		if (ends == 0 || !is_blank(value[ends])) {
+			memcpy(buf + len, value, n);
+			len += n;
+		}
+		value += n;
 	}
 	while (len > 0 && is_blank(buf[len - 1]))
 		len--;
@@ -258,20 +269,19 @@ header_media_type(const struct header *h, struct arena *a)
 {
 	static const char fallback[] = "text/plain";
 	const struct header_field *f = header_find(h, "Content-Type");
-	const char *s, *after;
-	size_t type, subtype;
+	const char *type, *subtype, *s;
+	size_t type_len, subtype_len;
 
-	if (f == NULL)
+	if (f == NULL || (type = skip_comments(header_unfold(a, f->value))) == NULL)
 		return fallback;
-	s = skip_comments(header_unfold(a, f->value));
-	if (s == NULL)
+	type_len = token_length(type);
+	s = skip_comments(type + type_len);
+	if (type_len == 0 || s == NULL || *s != '/' || (subtype = skip_comments(s + 1)) == NULL)
 		return fallback;
-	type = token_length(s);
-	if (type == 0 || s[type] != '/')
+	subtype_len = token_length(subtype);
+	s = skip_comments(subtype + subtype_len);
+	if (subtype_len == 0 || s == NULL || (*s != '\0' && *s != ';'))
 		return fallback;
-	subtype = token_length(s + type + 1);
-	after = skip_comments(s + type + 1 + subtype);
-	if (subtype == 0 || after == NULL || (*after != '\0' && *after != ';'))
-		return fallback;
-	return arena_lower(a, s, type + 1 + subtype);
+	s = arena_printf(a, "%.*s/%.*s", (int)type_len, type, (int)subtype_len, subtype);
+	return arena_lower(a, s, strlen(s));
 }

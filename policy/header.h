@@ -41,8 +41,8 @@ void header_add(struct header *h, const char *name, const char *value, bool cove
 const struct header_field *header_find(const struct header *h, const char *name);
 size_t header_count(const struct header *h, const char *name);
 
-/* The value unfolded: line ends before white space taken out, white space at
- * both ends trimmed. In the arena. */
+/* The value unfolded: line ends before white space (also several) taken out,
+ * white space at both ends trimmed. In the arena. */
 const char *header_unfold(struct arena *a, const char *value);
 
 /* The first field name that may stand once (RFC 5322 section 3.6, RFC 2045)
@@ -57,7 +57,8 @@ const char *header_resent(const struct header *h);
 const char *header_broken(const struct header *h);
 
 /* The media type of Content-Type in lower case, "text/plain" when there is
- * none or it cannot be read. */
+ * none or it cannot be read (RFC 2045 section 5; comments and white space may
+ * stand between its tokens). */
 const char *header_media_type(const struct header *h, struct arena *a);
 
 #endif

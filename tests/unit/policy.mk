@@ -19,4 +19,22 @@ TESTS += tests/unit/test_network
 tests_unit_test_network_SOURCES = tests/unit/test_network.c
 tests_unit_test_network_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_network_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_display
+TESTS += tests/unit/test_display
+tests_unit_test_display_SOURCES = tests/unit/test_display.c
+tests_unit_test_display_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_display_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_header
+TESTS += tests/unit/test_header
+tests_unit_test_header_SOURCES = tests/unit/test_header.c
+tests_unit_test_header_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_header_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_pattern
+TESTS += tests/unit/test_pattern
+tests_unit_test_pattern_SOURCES = tests/unit/test_pattern.c
+tests_unit_test_pattern_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_pattern_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 endif
