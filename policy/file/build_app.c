@@ -221,7 +221,7 @@ build_app(struct build *b, const struct node *n, struct app *a)
 	struct value v[APP_COUNT];
 	uint64_t licenses;
 
-	*a = (struct app){.name = "", .file = arena_string(b->arena, n->file), .line = n->line};
+	*a = (struct app){.name = "", .file = arena_string(b->arena, n->file), .line = n->line, .column = n->column};
 	if (!schema_read(&schema_app, n, false, v, b->problems))
 		return false;
 	if (v[APP_NAME].node != NULL) {
