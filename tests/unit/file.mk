@@ -17,4 +17,10 @@ TESTS += tests/unit/test_accepted
 tests_unit_test_accepted_SOURCES = tests/unit/test_accepted.c tests/unit/folder.c tests/unit/folder.h
 tests_unit_test_accepted_CFLAGS = $(POLICY_FILE_CFLAGS)
 tests_unit_test_accepted_LDADD = $(POLICY_FILE_LIBS)
+
+check_PROGRAMS += tests/unit/test_policy_limits
+TESTS += tests/unit/test_policy_limits
+tests_unit_test_policy_limits_SOURCES = tests/unit/test_policy_limits.c tests/unit/folder.c tests/unit/folder.h
+tests_unit_test_policy_limits_CFLAGS = $(POLICY_FILE_CFLAGS)
+tests_unit_test_policy_limits_LDADD = $(POLICY_FILE_LIBS)
 endif
