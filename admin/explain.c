@@ -199,27 +199,13 @@ plain_message(const struct question *q, struct text *t)
 }
 
 struct answer_sheet {
-	const struct question *q;
 	const struct message *m;
-	struct reply reply;
+	/* For the whole: the message's, or where every recipient was refused, so
+	 * that it is never sent, the last recipient's. */
+	const struct decision *decision, *would;
 	const struct signature *signatures;
 	size_t n_signatures;
-	const char *id;
 };
-
-static const char *
-sheet_verdict(const struct answer_sheet *a)
-{
-	return verdict_name(a->m->decision.verdict);
-}
-
-/* The decision that stands for the whole: the message's, or where every
- * recipient was refused, the last recipient's. */
-static const struct decision *
-sheet_decision(const struct answer_sheet *a)
-{
-	return &a->m->decision;
-}
 
 static void
 json_lists(const struct answer_sheet *a, struct jsonv *root)
@@ -269,14 +255,15 @@ json_lists(const struct answer_sheet *a, struct jsonv *root)
 static int
 print_json(const struct answer_sheet *a)
 {
-	const struct decision *d = sheet_decision(a);
+	const struct decision *d = a->decision;
 	struct jsonv *root = jsonv_new_object();
 	struct text t = {0};
 	int r;
 
-	jsonv_set_text(root, "verdict", sheet_verdict(a));
-	jsonv_set_text(root, "would", verdict_name(a->m->would.verdict));
-	jsonv_set_text(root, "would_reason", a->m->would.reason);
+	jsonv_set_text(root, "verdict", verdict_name(d->verdict));
+	jsonv_set_text(root, "would", verdict_name(a->would->verdict));
+	jsonv_set_text(root, "would_reason", a->would->reason);
+	jsonv_set_text(root, "would_text", a->would->text);
 	jsonv_set_integer(root, "code", d->code);
 	jsonv_set_text(root, "enhanced", d->enhanced);
 	jsonv_set_text(root, "reason", d->reason);
@@ -295,17 +282,18 @@ print_json(const struct answer_sheet *a)
 static int
 print_text(const struct answer_sheet *a)
 {
-	const struct decision *d = sheet_decision(a);
+	const struct decision *d = a->would;
 	const struct reason *why = d->reason[0] == '\0' ? NULL : reason_find(d->reason);
+	bool watched = d->verdict != a->decision->verdict;
 
 	for (const struct trace_step *t = a->m->trace.first; t != NULL; t = t->next)
 		printf("%-7s %-22s %-8s %s\n", t->stage, t->question, answer_name(t->answer), t->detail);
-	printf("\nverdict: %s", sheet_verdict(a));
-	if (a->m->would.verdict != d->verdict)
-		printf(" (enforcing it would be: %s, %s)", verdict_name(a->m->would.verdict), a->m->would.reason);
+	printf("\nverdict: %s", verdict_name(a->decision->verdict));
+	if (watched)
+		printf(" (only monitored; it would %s)", verdict_name(d->verdict));
 	putchar('\n');
 	if (d->reason[0] != '\0')
-		printf("reply:   %d %s [%s] %s\n", d->code, d->enhanced, d->reason, d->text);
+		printf("%s %d %s [%s] %s\n", watched ? "would:  " : "reply:  ", d->code, d->enhanced, d->reason, d->text);
 	if (why != NULL)
 		printf("advice:  %s\n", why->advice);
 	for (size_t i = 0; i < a->m->n_charges; i++)
@@ -318,49 +306,37 @@ print_text(const struct answer_sheet *a)
 	return 0;
 }
 
-/* When every recipient was refused, the message is never sent: the MTA's client
- * sees the refusal of the last one. */
+/* Header and body, as the MTA would hand them over, and the end. */
 static void
-refuse_if_nobody(struct message *m, const struct reply *last)
+give_message(struct session *s, const struct text *t)
 {
-	struct recipient *r = m->last_recipient;
+	const char *end = t->s + t->len, *body = give_header(s, t->s, end);
+	const struct edit *edits;
 
-	if (m->accepted > 0 || r == NULL)
-		return;
-	m->decision = (struct decision){
-		.verdict = last->code >= 500 ? VERDICT_REJECT : VERDICT_DEFER, .reason = r->reason,
-		.code = last->code, .enhanced = last->enhanced, .text = last->text,
-	};
-	m->would = m->decision;
+	session_eoh(s);
+	if (body < end)
+		session_body(s, body, (size_t)(end - body));
+	session_eom(s, NULL, &edits);
 }
 
 static int
 ask(struct session *s, const struct question *q, const struct text *t)
 {
-	struct answer_sheet a = {.q = q};
-	const struct edit *edits;
-	const char *body, *end = t->s + t->len;
-	struct reply last = {0};
+	struct answer_sheet a = {0};
+	const struct decision *refused;
+	bool taken;
 
 	if (q->helo != NULL)
 		session_helo(s, q->helo);
-	last = *session_mail(s, &q->mail);
-	for (size_t i = 0; last.action != ACTION_REFUSE && i < q->n_rcpt; i++) {
-		struct reply r = *session_rcpt(s, q->rcpt[i], NULL, NULL, NULL);
-
-		if (i + 1 == q->n_rcpt)
-			a.reply = r;
-	}
+	taken = session_mail(s, &q->mail)->action != ACTION_REFUSE;
+	for (size_t i = 0; taken && i < q->n_rcpt; i++)
+		session_rcpt(s, q->rcpt[i], NULL, NULL, NULL);
 	a.m = session_message(s);
-	if (last.action != ACTION_REFUSE && a.m->accepted > 0) {
-		body = give_header(s, t->s, end);
-		session_eoh(s);
-		if (body < end)
-			session_body(s, body, (size_t)(end - body));
-		session_eom(s, NULL, &edits);
-	} else if (last.action != ACTION_REFUSE) {
-		refuse_if_nobody((struct message *)(uintptr_t)a.m, &a.reply);
-	}
+	if (a.m->accepted > 0)
+		give_message(s, t);
+	refused = a.m->accepted == 0 ? session_refused_recipient(s) : NULL;
+	a.decision = refused != NULL ? refused : &a.m->decision;
+	a.would = refused != NULL ? refused : &a.m->would;
 	a.signatures = session_signatures(s, &a.n_signatures);
 	return q->json ? print_json(&a) : print_text(&a);
 }

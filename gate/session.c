@@ -40,6 +40,7 @@ struct session {
 	struct id id;
 	const char *queue_id;
 	struct reply reply;
+	struct decision refused_recipient; /* the latest; VERDICT_ACCEPT when there was none */
 	struct sign *sign;
 	struct signature signatures[KEYS_MAX];
 	size_t n_signatures;
@@ -73,6 +74,7 @@ end_message(struct session *s)
 	s->after_cr = false;
 	s->line = 0;
 	s->queue_id = "";
+	s->refused_recipient.verdict = VERDICT_ACCEPT;
 	s->id.s[0] = '\0';
 }
 
@@ -331,6 +333,7 @@ session_rcpt(struct session *s, const char *recipient, const char *understood,
 	s->spent_us += now_us() - began;
 	if (d.verdict < VERDICT_DEFER)
 		return go_on(s);
+	s->refused_recipient = d;
 	return refused(s, &d, "rcpt", printable(s->arena, recipient));
 }
 
@@ -637,6 +640,12 @@ const struct message *
 session_message(const struct session *s)
 {
 	return s->state == STATE_IDLE ? NULL : &s->message;
+}
+
+const struct decision *
+session_refused_recipient(const struct session *s)
+{
+	return s->refused_recipient.verdict == VERDICT_ACCEPT ? NULL : &s->refused_recipient;
 }
 
 const char *

@@ -104,6 +104,9 @@ void session_abort(struct session *s);
 /* The message as it stands, also after session_eom(); NULL before the first
  * MAIL. Borrowed until the next session_mail(). For explain and tests. */
 const struct message *session_message(const struct session *s);
+/* The decision on the latest of its recipients that was refused; NULL when none
+ * was. Where all were, it is what the client heard last. Borrowed alike. */
+const struct decision *session_refused_recipient(const struct session *s);
 /* Its audit id, "" before MAIL. */
 const char *session_id(const struct session *s);
 /* Its signatures after session_eom(). */

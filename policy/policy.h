@@ -91,7 +91,7 @@ struct signing {
 struct app {
 	const char *name;
 	const char *file;               /* where it stands */
-	unsigned line;
+	unsigned line, column;
 	const struct tenant **tenants;  /* one or several */
 	size_t n_tenants;
 	struct network *clients;

@@ -436,8 +436,8 @@ add_utf8(struct text *t, uint32_t c)
 	}
 }
 
-/* UTF-16 as UTF-8. A lone surrogate becomes octets that are not UTF-8, which
- * are then found. */
+/* UTF-16 as UTF-8. A lone surrogate, or half a character at the end, becomes
+ * octets that are not UTF-8, which are then found. */
 static const char *
 from_utf16(struct build *b, const char *s, size_t len, bool big, size_t *len_r)
 {
@@ -457,6 +457,8 @@ from_utf16(struct build *b, const char *s, size_t len, bool big, size_t *len_r)
 		}
 		add_utf8(&t, c);
 	}
+	if (len % 2 != 0)
+		text_add_char(&t, '\xFF');
 	*len_r = t.len;
 	r = arena_substring(b->scratch, text_string(&t), t.len);
 	text_free(&t);

@@ -89,6 +89,7 @@ build_tenant(struct build *b, const struct node *n, struct tenant *t)
 		t->mode = (enum mode)v[TENANT_MODE].number;
 	build_limits(b, &v[TENANT_LIMITS], arena_printf(b->arena, "tenant:%s", t->name), t->licenses,
 		     &t->limits, &t->n_limits);
+	build_check_tenant_limits(b, &v[TENANT_LIMITS], t);
 	for (const struct node *e = value_first(files); e != NULL; e = value_next(files, e))
 		accepted_read(b, e, &list);
 	t->domains = arena_array(b->arena, list.n + 1, sizeof *t->domains);

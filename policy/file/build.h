@@ -34,6 +34,11 @@ bool build_check_name(struct build *b, const struct node *n, const char *what, c
 void build_limits(struct build *b, const struct value *v, const char *scope, uint64_t licenses,
 		  struct limit **limits_r, size_t *n_r);
 
+/* Warns of each limit that can never be reached, because Exchange Online stops
+ * the mail sooner. v: what the limits were read from. */
+void build_check_tenant_limits(struct build *b, const struct value *v, const struct tenant *t);
+void build_check_app_limits(struct build *b, const struct value *v, const struct app *a);
+
 /* One tenant from a member of `tenants:`, whose name is the member's key. */
 void build_tenant(struct build *b, const struct node *n, struct tenant *t);
 /* One block of `signing:`. */

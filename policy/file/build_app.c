@@ -184,44 +184,13 @@ check_name_is_new(struct build *b, const struct node *n, const char *name)
 				   name);
 }
 
-/* Whether the most that a limit lets through in a day is above `daily`, or for
- * short periods above `per_minute`. */
-static bool
-is_above(const struct limit *l, uint64_t count, uint64_t seconds)
-{
-	return l->period >= seconds && (double)l->count * (double)seconds > (double)count * (double)l->period;
-}
-
-/* A limit that can never be reached, because Exchange Online stops sooner. */
-static void
-check_limits(struct build *b, const struct value *v, const struct app *a)
-{
-	bool one_sender = a->n_senders == 1 && !a->senders[0].has_star && !a->senders[0].any_subdomain;
-	const struct node *e = value_first(v);
-
-	if (a->method != METHOD_SMTP_AUTH || value_count(v) != a->n_limits)
-		return;
-	for (size_t i = 0; i < a->n_limits; i++, e = value_next(v, e)) {
-		const struct limit *l = &a->limits[i];
-
-		if (l->key != LIMIT_PER_SENDER && !(l->key == LIMIT_PER_SCOPE && one_sender))
-			continue;
-		if (l->unit == UNIT_MESSAGES && is_above(l, 30, 60))
-			node_warning(b->problems, e, "Exchange Online takes 30 messages a minute from a mailbox, so \"%s\" is never "
-				     "reached", e->text);
-		if ((l->unit == UNIT_RECIPIENTS || l->unit == UNIT_EXTERNAL_RECIPIENTS) && is_above(l, 10000, 86400))
-			node_warning(b->problems, e, "Exchange Online takes 10000 recipients a day from a mailbox, so \"%s\" is "
-				     "never reached", e->text);
-	}
-}
-
 bool
 build_app(struct build *b, const struct node *n, struct app *a)
 {
 	struct value v[APP_COUNT];
 	uint64_t licenses;
 
-	*a = (struct app){.name = "", .file = arena_string(b->arena, n->file), .line = n->line};
+	*a = (struct app){.name = "", .file = arena_string(b->arena, n->file), .line = n->line, .column = n->column};
 	if (!schema_read(&schema_app, n, false, v, b->problems))
 		return false;
 	if (v[APP_NAME].node != NULL) {
@@ -241,6 +210,6 @@ build_app(struct build *b, const struct node *n, struct app *a)
 	read_bounds(b, v, a);
 	licenses = a->n_tenants == 1 ? a->tenants[0]->licenses : 0;
 	build_limits(b, &v[APP_LIMITS], arena_printf(b->arena, "app:%s", a->name), licenses, &a->limits, &a->n_limits);
-	check_limits(b, &v[APP_LIMITS], a);
+	build_check_app_limits(b, &v[APP_LIMITS], a);
 	return a->name[0] != '\0';
 }

@@ -158,7 +158,7 @@ check_hidden(struct build *b)
 
 			if (!names_something(e) || !is_hidden(e, l))
 				continue;
-			problems_add(b->problems, false, l->file, l->line, 1, "app \"%s\" is never reached: whatever it "
+			problems_add(b->problems, false, l->file, l->line, l->column, "app \"%s\" is never reached: whatever it "
 				     "matches, app \"%s\" (%s:%u) matches before it", l->name, e->name, e->file, e->line);
 			break;
 		}

@@ -8,6 +8,7 @@ libfile_a_SOURCES = \
 	policy/file/build.c policy/file/build.h \
 	policy/file/build_app.c \
 	policy/file/cross.c \
+	policy/file/exchange.c \
 	policy/file/file.h \
 	policy/file/load.c \
 	policy/file/options.c \

@@ -3,5 +3,6 @@
 
 EXTRA_DIST += \
 	tests/corpus/deviations.json \
+	tests/corpus/explained.py \
 	tests/corpus/messages.jsonl \
 	tests/corpus/run.py

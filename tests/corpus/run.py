@@ -14,18 +14,21 @@ import os
 import random
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import explained  # noqa: E402
 import posterntest as pt  # noqa: E402
+from explained import octets  # noqa: E402
 
 POLICY = """
 listen: unix:{socket}
 database: sqlite:{database}
+mode: {mode}
 audit:
   durability: process
 tenants:
@@ -62,14 +65,10 @@ OTHER = [("contoso", "tailspin"), ("CONTOSO", "TAILSPIN"), ("Contoso", "Tailspin
          ("Hello", "Guten Tag")]
 
 
-def octets(s):
-    return s.encode("latin-1")
-
-
 class Bench:
     """One posternd under one policy, behind one Postfix."""
 
-    def __init__(self, build, folder, names, limits, stand_in):
+    def __init__(self, build, folder, names, limits, stand_in, mode):
         self.build, self.folder, self.names, self.stand_in = build, folder, names, stand_in
         run = os.path.join(folder, "run")
         os.makedirs(run)
@@ -86,7 +85,7 @@ class Bench:
         with open(os.path.join(folder, "accepted.txt"), "w") as f:
             f.write("%s\n%s\n" % (names["first"], names["second"]))
         with open(self.policy, "w") as f:
-            f.write(POLICY.format(socket=self.socket, database=self.database, next_hop="mx.example",
+            f.write(POLICY.format(socket=self.socket, database=self.database, next_hop="mx.example", mode=mode,
                                   limits="    limits: [%s]" % limits if limits else "", **names))
         self.daemon = pt.Posternd(os.path.join(build, "posternd"), self.policy, self.socket,
                                   os.path.join(folder, "log")).start()
@@ -244,51 +243,11 @@ def check_stream(bench, row):
     return None if before == after else "an accepted message was recorded"
 
 
-def explain(bench, row, answers):
-    """postern explain says the same, with the daemon's trace."""
-    path = os.path.join(bench.folder, "message")
-    with open(path, "wb") as f:
-        f.write(octets(row["raw_message"]))
-    command = [os.path.join(bench.build, "postern"), "explain", "-c", bench.policy, "--json", "--client",
-               row["client_ip"], "--relay", "relay.contoso.com", "--sender", "<%s>" % row["envelope_from"]]
-    if row["auth_user"]:
-        command += ["--login", row["auth_user"]]
-    for recipient in row["rcpts"]:
-        command += ["--rcpt", "<%s>" % recipient]
-    done = subprocess.run([octets(c) for c in command] + [path.encode()], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=60)
-    if done.returncode != 0:
-        return "explain ends with %d: %s" % (done.returncode, done.stderr.decode()[-300:])
-    said = json.loads(done.stdout)
-    got = {"accept": "accept", "reject": "reject", "defer": "tempfail"}.get(said["verdict"], said["verdict"])
-    real, reply = pt.outcome(answers)
-    if any(r[:1] in "45" for r in answers["rcpt"]) and answers["data"].startswith("2"):
-        real = "accept"  # explain speaks of the message; the refused recipient stands in its list
-    if got != real:
-        return "explain says %s, the daemon %s: %s" % (got, real, reply)
-    match = re.search(r"queued as (\S+)", answers["data"])
-    rows = pt.audit(bench.database, "SELECT trace FROM messages WHERE queue_id = ?",
-                    (match.group(1),)) if match else []
-    if rows:
-        mine = ["%s %s %s %s" % (t["stage"], t["question"], t["answer"], t["detail"]) for t in said["trace"]]
-        theirs = rows[0]["trace"].splitlines()
-        if [m.rstrip() for m in mine] != [t.rstrip() for t in theirs]:
-            return "explain's trace differs:\n  %s\n  daemon:\n  %s" % ("\n  ".join(mine), "\n  ".join(theirs))
-    return None
-
-
 def limits_of(row):
     if "rate_limit" not in row:
         return ""
     count, unit = re.match(r"(\d+)( rcpt)?/h", row["rate_limit"]).groups()
     return "%s %s/hour" % (count, "recipients" if unit else "messages")
-
-
-def can_explain(row):
-    texts = [row["envelope_from"]] + row["rcpts"]
-    return row["send"] == "data" and not row.get("inject") and "rate_limit" not in row and \
-        len(row["rcpts"]) < 100 and not any("\0" in t for t in texts) and "\0" not in row["raw_message"] and \
-        row["id"] and not re.search(r"[^\r]\n|\r[^\n]", row["raw_message"])
 
 
 def other_names(row):
@@ -324,7 +283,8 @@ class Run:
             print("FAILED %s (%s, %s): %s\n   %s" % (row["id"], what, row["expected"]["strictness"], wrong,
                                                   row["expected"]["reason"]))
 
-    def rows(self, rows, names, with_explain):
+    def rows(self, rows, names, what, mode="enforce"):
+        """what is done with each row, by a method of this class."""
         by_limit = {}
         for row in rows:
             by_limit.setdefault(row["id"] if "rate_limit" in row else "", []).append(row)
@@ -333,10 +293,10 @@ class Run:
             folder = os.path.join(self.top, "bench%d" % self.count)
             os.makedirs(folder)
             os.chmod(folder, 0o755)
-            bench = Bench(self.build, folder, names, limits_of(group[0]), self.stand_in)
+            bench = Bench(self.build, folder, names, limits_of(group[0]), self.stand_in, mode)
             try:
                 for row in group:
-                    self.one(bench, row, with_explain)
+                    self.one(bench, row, what)
             finally:
                 status = bench.stop()
                 log = bench.daemon.log()
@@ -344,17 +304,28 @@ class Run:
                 self.failed += 1
                 print("FAILED: posternd ended with %s\n%s" % (status, log[-3000:]))
 
-    def one(self, bench, row, with_explain):
+    def one(self, bench, row, what):
         try:
-            if row["send"] == "milter-stream":
-                self.note(row, "protocol", check_stream(bench, row))
-                return
-            wrong, answers = check_row(bench, row)
-            self.note(row, "decision", wrong)
-            if with_explain and answers is not None and can_explain(row):
-                self.note(row, "explain", explain(bench, row, answers))
+            what(bench, row)
         except Exception as e:  # a row that cannot be run has failed
             self.note(row, "run", "%s: %s" % (type(e).__name__, e))
+
+    def decide(self, bench, row):
+        if row["send"] == "milter-stream":
+            self.note(row, "protocol", check_stream(bench, row))
+            return None
+        wrong, answers = check_row(bench, row)
+        self.note(row, "decision", wrong)
+        return answers
+
+    def decide_and_explain(self, bench, row):
+        began_ms = int(time.time() * 1000)
+        answers = self.decide(bench, row)
+        if answers is not None and explained.can_explain(row):
+            self.note(row, "explain", explained.check(bench, row, answers, began_ms))
+
+    def explain(self, bench, row):
+        self.note(row, "explain, monitored", explained.check(bench, row, send_once(bench, row), 0))
 
 
 def main():
@@ -372,18 +343,21 @@ def main():
     os.chmod(top, 0o755)
     run = Run(os.path.abspath(options.build), top)
     try:
-        run.rows(mine, NAMES, True)
+        run.rows(mine, NAMES, run.decide_and_explain)
+        # Where nothing is stopped, every message leaves its trace in the audit.
+        run.rows([r for r in mine if explained.can_explain(r)], NAMES, run.explain, "monitor")
         print("seed %d" % options.seed)
         changed = [m for m in (other_names(r) for r in mine if "repeat" not in r and len(r["rcpts"]) < 100)
                    if m is not None]
         random.Random(options.seed).shuffle(changed)
         run.rows(changed, {"first": "tailspin.com", "second": "woodgrove.net", "crm_ip": "172.20.4.9",
-                           "printer_net": "192.168.77.0/24"}, False)
+                           "printer_net": "192.168.77.0/24"}, run.decide)
     finally:
         run.stand_in.close()
         shutil.rmtree(top, ignore_errors=True)
     print("corpus: %d rows, %d of them again with other names; %d wait for rules; the rest is the MTA's" % (
         len(mine), len(changed), sum("rule" in r for r in rows)))
+    print("explain: %(verdict)d verdicts, %(refusal)d refusals, %(trace)d traces compared" % explained.compared)
     print("%d passed, %d failed" % (run.passed, run.failed))
     return 1 if run.failed or not run.passed else 0
 

@@ -10,39 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "policy/file/file.h"
-
-static char folder[] = "/tmp/postern-test-XXXXXX";
-
-static const char *
-write_file(const char *name, const char *s, size_t len)
-{
-	static char path[200];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	f = fopen(path, "wb");
-	assert_non_null(f);
-	assert_int_equal(fwrite(s, 1, len, f), len);
-	fclose(f);
-	return path;
-}
-
-static struct policy *
-load(const char *yaml, struct problems **problems)
-{
-	return policy_load(write_file("p.yaml", yaml, strlen(yaml)), problems);
-}
-
-static void
-write_domains(const char *s)
-{
-	write_file("d.csv", s, strlen(s));
-}
+#include "tests/unit/folder.h"
 
 static const char good[] =
 	"listen: inet:8899@127.0.0.1\n"
@@ -65,10 +36,8 @@ test_loads(void **state)
 	struct policy *p;
 
 	(void)state;
-	write_domains("contoso.com\n");
-	p = load(good, &problems);
-	problems_print(problems, stderr);
-	assert_non_null(p);
+	folder_write("d.csv", "contoso.com\n");
+	p = folder_load_good(good, &problems);
 	assert_int_equal(problems_count(problems), 0);
 	assert_int_equal(p->n_apps, 1);
 	assert_true(p->apps[0].local);
@@ -112,8 +81,8 @@ test_ten_mistakes(void **state)
 	struct problems *problems;
 
 	(void)state;
-	write_domains("contoso.com\n");
-	assert_null(load(bad, &problems));
+	folder_write("d.csv", "contoso.com\n");
+	assert_null(folder_load(bad, &problems));
 	problems_print(problems, stderr);
 	assert_int_equal(problems_errors(problems), 10);
 	assert_int_equal(problems_count(problems), 10);
@@ -129,7 +98,7 @@ check_one_error(const char *yaml, unsigned line, unsigned column, const char *wo
 {
 	struct problems *problems;
 
-	assert_null(load(yaml, &problems));
+	assert_null(folder_load(yaml, &problems));
 	assert_true(problems_errors(problems) >= 1);
 	assert_int_equal(problems_at(problems, 0)->line, line);
 	assert_int_equal(problems_at(problems, 0)->column, column);
@@ -148,73 +117,214 @@ test_yaml(void **state)
 	check_one_error("listen: x\n\tmode: y\n", 2, 1, "tab");
 }
 
-/* Loads with these accepted domains; how many there are, -1 on error. */
-static int
-count_domains(const char *s, size_t len, const char **flags)
-{
-	static char flag[3];
-	struct problems *problems;
-	struct policy *p;
-	int n;
+/* The main file of the tests below: it holds nothing but one app and what it
+ * includes. */
+static const char including[] =
+	"listen: unix:/m\n"
+	"include: parts/*.yaml\n"
+	"apps:\n"
+	"  - {name: first, tenant: contoso, clients: 10.0.0.1, method: acs, senders: a@contoso.com}\n";
+static const char part_tenant[] =
+	"tenants:\n"
+	"  contoso: {accepted-domains: d.csv, next-hop: mx.example}\n"
+	"apps:\n"
+	"  - {name: second, tenant: contoso, clients: 10.0.0.2, method: acs, senders: a@contoso.com}\n";
+static const char part_signing[] =
+	"signing:\n"
+	"  contoso.com:\n"
+	"    - {selector: one, key: keys/one.pem}\n";
+static const char part_apps[] =
+	"apps:\n"
+	"  - {name: third, tenant: contoso, clients: 10.0.0.3, method: acs, senders: a@contoso.com}\n"
+	"  - {name: fourth, tenant: fabrikam, clients: 10.0.0.4, method: acs, senders: a@fabrikam.com}\n"
+	"tenants:\n"
+	"  fabrikam: {accepted-domains: f.csv, next-hop: mx.example}\n";
 
-	write_file("d.csv", s, len);
-	p = load(good, &problems);
-	n = p == NULL ? -1 : (int)p->n_index;
-	for (size_t i = 0; p != NULL && i < 1; i++)
-		snprintf(flag, sizeof flag, "%d%d", p->index[i]->subdomains, p->index[i]->sending_disabled);
-	*flags = flag;
-	policy_unref(&p);
-	problems_free(&problems);
-	return n;
+/* Written in another order than the one they are read in. */
+static void
+write_parts(const char *second)
+{
+	folder_write("d.csv", "contoso.com\n");
+	folder_write("f.csv", "fabrikam.com\n");
+	folder_write("parts/30-apps.yaml", part_apps);
+	folder_write("parts/10-tenant.yaml", part_tenant);
+	folder_write("parts/20-signing.yaml", second);
+	folder_write("parts/15-other.yml", "not: read\n");
 }
 
 static void
-test_accepted(void **state)
+test_includes(void **state)
 {
-	static const struct { const char *s; int n; const char *flags; } rows[] = {
-		{"# ours\ncontoso.com # first\r\nfabrikam.com\n", 2, "00"},
-		{"*.contoso.com\n", 1, "10"},
-		{"\xEF\xBB\xBF#TYPE x\r\n\"DomainName\";\"X\";\"MatchSubDomains\"\r\n\"contoso.com\";\"a;\"\"b\";\"TRUE\"\r\n", 1, "10"},
-		{"DomainName,SendingFromDomainDisabled\ncontoso.com,true\n", 1, "01"},
-		{"{\"DomainName\":\"contoso.com\",\"MatchSubDomains\":true}", 1, "10"},
-		{"[{\"id\":\"contoso.com\"},{\"id\":\"fabrikam.com\"}]", 2, "00"},
-		{"[{\"DomainName\":\"contoso.com\",\"DomainType\":1}]", -1, ""},
-		{"DomainName,MatchSubDomains\ncontoso.com,maybe\n", -1, ""},
-		{"DomainName,MatchSubDomains\ncontoso.com\n", -1, ""},
-		{"contoso.com\ncontoso.com\n", -1, ""},
-		{"", -1, ""},
+	static const char *const names[] = {"first", "second", "third", "fourth"};
+	struct problems *problems;
+	struct policy *p;
+
+	(void)state;
+	write_parts(part_signing);
+	p = folder_load_good(including, &problems);
+	assert_int_equal(problems_count(problems), 0);
+	assert_int_equal(p->n_apps, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(p->apps[i].name, names[i]);
+	assert_string_equal(p->apps[3].file, folder_path("parts/30-apps.yaml"));
+	assert_int_equal(p->apps[3].line, 3);
+	assert_int_equal(p->n_tenants, 2);
+	assert_string_equal(p->apps[3].tenants[0]->name, "fabrikam");
+	assert_int_equal(p->n_signing, 1);
+	assert_string_equal(p->signing[0].keys[0].policy_file, folder_path("parts/20-signing.yaml"));
+	assert_string_equal(p->signing[0].keys[0].file, folder_path("keys/one.pem"));
+	policy_unref(&p);
+	problems_free(&problems);
+}
+
+/* What is wrong with the second included file is the one error. */
+static void
+check_second(const char *second, unsigned line, unsigned column, const char *words)
+{
+	struct problems *problems;
+
+	write_parts(second);
+	assert_null(folder_load(including, &problems));
+	assert_int_equal(problems_count(problems), 1);
+	folder_expect(problems, true, "parts/20-signing.yaml", line, column, words);
+	problems_free(&problems);
+}
+
+static void
+test_included_mistakes(void **state)
+{
+	(void)state;
+	check_second("signing:\n  contoso.com:\n    - {selector: selector1, key: k}\n", 3, 18, "Exchange Online itself");
+	check_second("signing:\n  \"co ntoso.com\":\n    - {selector: one, key: k}\n", 2, 6, "no domain");
+	check_second("apps: []\nmode: monitor\n", 2, 1, "\"mode\" may not stand in an included file");
+	check_second("  include: more.yaml\n", 1, 3, "\"include\" may not stand in an included file");
+	check_second("rules: []\n", 1, 1, "not supported");
+	check_second("apps: [\n", 2, 1, "expected");
+	check_second("apps:\n  - {name: SECOND, tenant: contoso, clients: 10.0.0.9, method: acs, senders: a@contoso.com}\n",
+		     2, 12, "parts/10-tenant.yaml:4 already");
+	check_second("tenants:\n  contoso: {accepted-domains: d.csv, next-hop: x}\n", 2, 3, "another file already");
+}
+
+static void
+test_included_nothing(void **state)
+{
+	struct problems *problems;
+	struct policy *p;
+
+	(void)state;
+	write_parts(part_signing);
+	assert_null(folder_load("listen: unix:/m\ninclude: [parts/*.yaml, parts/none.yaml]\n", &problems));
+	folder_expect(problems, true, "p.yaml", 2, 25, "no file");
+	problems_free(&problems);
+	assert_null(folder_load("listen: unix:/m\ninclude: [parts/*.yaml, none/*.yaml]\n", &problems));
+	folder_expect(problems, true, "p.yaml", 2, 25, "cannot be listed");
+	problems_free(&problems);
+	p = folder_load_good("listen: unix:/m\ninclude: [parts/*.yaml, parts/*.conf]\n", &problems);
+	assert_int_equal(problems_count(problems), 1);
+	folder_expect(problems, false, "p.yaml", 2, 25, "no file matches");
+	policy_unref(&p);
+	problems_free(&problems);
+}
+
+/* d= of the key that signs for a From domain, "" for none. */
+static const char *
+signs(const struct policy *p, const char *domain)
+{
+	const struct signing *s = policy_signing(p, domain);
+
+	return s == NULL ? "" : s->domain;
+}
+
+static void
+test_signing_subdomains(void **state)
+{
+	static const char yaml[] =
+		"listen: unix:/m\n"
+		"tenants:\n"
+		"  contoso: {accepted-domains: d.csv, next-hop: mx.example}\n"
+		"signing:\n"
+		"  contoso.com:\n"
+		"    subdomains: yes\n"
+		"    keys:\n"
+		"      - {selector: one, key: one.pem}\n"
+		"  news.contoso.com: [{selector: one, key: two.pem}]\n"
+		"  fabrikam.com: {subdomains: no, keys: [{selector: one, key: one.pem}]}\n"
+		"  example.com: [{selector: one, key: one.pem}]\n";
+	struct problems *problems;
+	struct policy *p;
+
+	(void)state;
+	folder_write("d.csv", "contoso.com\nfabrikam.com\nexample.com\n");
+	p = folder_load_good(yaml, &problems);
+	assert_string_equal(signs(p, "contoso.com"), "contoso.com");
+	assert_string_equal(signs(p, "a.b.contoso.com"), "contoso.com");
+	assert_string_equal(signs(p, "news.contoso.com"), "news.contoso.com");
+	assert_string_equal(signs(p, "a.news.contoso.com"), "contoso.com");
+	assert_string_equal(signs(p, "xcontoso.com"), "");
+	assert_string_equal(signs(p, "com"), "");
+	assert_string_equal(signs(p, "fabrikam.com"), "fabrikam.com");
+	assert_string_equal(signs(p, "a.fabrikam.com"), "");
+	assert_string_equal(signs(p, "example.com"), "example.com");
+	assert_string_equal(signs(p, "a.example.com"), "");
+	policy_unref(&p);
+	problems_free(&problems);
+}
+
+/* Whether the load warns that the second app is hidden by the first; each is
+ * given by what it matches. */
+static bool
+is_hidden(const char *first, const char *second)
+{
+	struct problems *problems;
+	struct policy *p;
+	char yaml[1000];
+	bool hidden;
+
+	snprintf(yaml, sizeof yaml,
+		 "listen: unix:/m\n"
+		 "tenants:\n"
+		 "  contoso: {accepted-domains: d.csv, next-hop: mx.example}\n"
+		 "apps:\n"
+		 "  - {name: one, tenant: contoso, method: acs, senders: a@contoso.com, %s}\n"
+		 "  - {name: two, tenant: contoso, method: acs, senders: a@contoso.com, %s}\n", first, second);
+	p = folder_load_good(yaml, &problems);
+	hidden = problems_count(problems) > 0;
+	if (hidden)
+		folder_expect(problems, false, "p.yaml", 6, 5, "app \"two\" is never reached: whatever it matches, app \"one\"");
+	policy_unref(&p);
+	problems_free(&problems);
+	return hidden;
+}
+
+static void
+test_hidden_app(void **state)
+{
+	static const struct { const char *first, *second; bool hidden; } rows[] = {
+		{"clients: 10.0.0.0/8", "clients: 10.1.2.3", true},
+		{"clients: 10.1.2.3", "clients: 10.0.0.0/8", false},
+		{"clients: 10.1.0.0/16", "clients: [10.1.2.3, 10.2.0.1]", false},
+		{"clients: [10.2.0.0/16, 10.1.0.0/16]", "clients: [10.1.2.3, 10.2.0.1]", true},
+		{"clients: 0.0.0.0/0", "clients: fd00::1", false},
+		{"clients: \"fd00::/8\"", "clients: fd00::1", true},
+		{"clients: [local, 10.1.2.3]", "clients: local", true},
+		{"clients: 10.1.2.3", "clients: [local, 10.1.2.3]", false},
+		{"clients: 10.1.2.3", "clients: 10.1.2.3, logins: app", false},
+		{"clients: 10.1.2.3, logins: app", "clients: 10.1.2.3", false},
+		{"clients: 10.1.2.3, logins: \"*\"", "clients: 10.1.2.3", true},
+		{"logins: \"app-*\"", "clients: 10.1.2.3, logins: app-1", true},
+		{"logins: \"app-*\"", "logins: [app-1, other]", false},
+		{"logins: app-1", "logins: \"app-*\"", false},
+		{"clients: 10.1.2.3, certificates: \"CN=a\"", "clients: 10.1.2.3", false},
+		{"clients: 10.1.2.3", "clients: 10.1.2.3, certificates: \"CN=a\"", true},
+		{"certificates: \"CN=*\"", "certificates: \"CN=a\"", true},
+		{"certificates: \"CN=*\"", "certificates: \"CN=a\", logins: app", false},
 	};
-	static const char utf16[] = "\xFF\xFE" "c\0o\0.\0d\0e\0\r\0\n\0";
-	const char *flags;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		assert_int_equal(count_domains(rows[i].s, strlen(rows[i].s), &flags), rows[i].n);
-		if (rows[i].n > 0)
-			assert_string_equal(flags, rows[i].flags);
-	}
-	assert_int_equal(count_domains(utf16, sizeof utf16 - 1, &flags), 1);
-}
-
-static int
-make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
-static int
-remove_folder(void **state)
-{
-	static const char *const names[] = {"p.yaml", "d.csv"};
-	char path[200];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-		unlink(path);
-	}
-	return rmdir(folder);
+	folder_write("d.csv", "contoso.com\n");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (is_hidden(rows[i].first, rows[i].second) != rows[i].hidden)
+			fail_msg("%s, then %s", rows[i].first, rows[i].second);
 }
 
 int
@@ -224,8 +334,12 @@ main(void)
 		cmocka_unit_test(test_loads),
 		cmocka_unit_test(test_ten_mistakes),
 		cmocka_unit_test(test_yaml),
-		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_includes),
+		cmocka_unit_test(test_included_mistakes),
+		cmocka_unit_test(test_included_nothing),
+		cmocka_unit_test(test_signing_subdomains),
+		cmocka_unit_test(test_hidden_app),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
