@@ -21,7 +21,6 @@
 #include "sql/usage.h"
 
 #define SCHEMA 1
-#define CHARGES_MAX 64u
 
 enum statement {
 	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
@@ -270,15 +269,11 @@ write_charge(struct backend *b, const struct admit *a, size_t n)
 static int
 admit_one(struct backend *b, struct admit *a, int64_t now, const char **error_r)
 {
-	struct counter *counters[CHARGES_MAX];
+	struct counter **counters = usage_room(b->usage, a->n_charges);
 	bool stopped = false;
 	bool is_new;
-	int rc = SQLITE_OK;
+	int rc = counters == NULL ? SQLITE_NOMEM : SQLITE_OK;
 
-	if (a->n_charges > CHARGES_MAX) {
-		*error_r = "too many limits for one message";
-		return SQLITE_OK;
-	}
 	for (size_t i = 0; rc == SQLITE_OK && i < a->n_charges; i++) {
 		counters[i] = usage_find(b->usage, &a->charges[i], &is_new);
 		if (counters[i] == NULL)

@@ -36,6 +36,10 @@ void usage_free(struct usage **u);
  * counter stays until usage_keep() or usage_undo(). */
 struct counter *usage_find(struct usage *u, const struct charge *c, bool *is_new_r);
 
+/* Room for the counters of n charges, kept by u; the next call may move it.
+ * Writer only. NULL when memory is short. */
+struct counter **usage_room(struct usage *u, size_t n);
+
 /* Puts what the database holds into a new counter. */
 void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w);
 
