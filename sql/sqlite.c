@@ -465,6 +465,7 @@ open_db(struct backend *b)
 static const char *
 check_file(struct backend *b)
 {
+	bool was_open = b->db != NULL;
 	struct stat st;
 
 	if (b->db != NULL && boot_ms(b) - b->checked_ms < 5000)
@@ -474,8 +475,12 @@ check_file(struct backend *b)
 	    st.st_dev == b->file.st_dev)
 		return NULL;
 	close_db(b);
-	if (open_db(b) == NULL)
+	if (open_db(b) == NULL) {
+		if (was_open && b->options.log != NULL)
+			b->options.log(b->options.log_context, true, "the database file was moved or replaced: "
+				"rows of the last seconds may be lost, and limits count what the file now there holds");
 		return NULL;
+	}
 	close_db(b);
 	return "the file was moved or replaced and cannot be opened again";
 }

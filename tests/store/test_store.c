@@ -137,6 +137,37 @@ use_survives_restart_and_clock(void **state)
 	boot += 62000;
 	assert_true(charge_one(s, 1));
 	store_close(&s);
+	boot += 100000;
+}
+
+static char said[300];
+
+static void
+keep_line(void *context, bool is_error, const char *line)
+{
+	(void)context;
+	(void)is_error;
+	snprintf(said, sizeof said, "%s", line);
+}
+
+static void
+moved_file_is_noticed(void **state)
+{
+	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock, .log = keep_line };
+	char error[300] = "";
+	struct store *s = store_open(&o, error, sizeof error);
+
+	(void)state;
+	assert_non_null(s);
+	assert_true(charge_one(s, 10));
+	assert_string_equal(said, "");
+	assert_int_equal(unlink(url + strlen("sqlite:")), 0);
+	boot += 5000;
+	assert_true(charge_one(s, 10)); /* the new file knows of no use */
+	assert_non_null(strstr(said, "moved or replaced"));
+	assert_false(charge_one(s, 1));
+	store_close(&s);
+	boot += 100000;
 }
 
 static void
@@ -210,6 +241,7 @@ main(void)
 	};
 	const struct CMUnitTest sqlite[] = {
 		cmocka_unit_test(use_survives_restart_and_clock),
+		cmocka_unit_test(moved_file_is_noticed),
 		cmocka_unit_test(second_writer_is_refused),
 	};
 	int rc;
