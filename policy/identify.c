@@ -130,6 +130,17 @@ identify_app(struct message *m)
 	no_app(m);
 }
 
+/* The app's own mode, else that of the message's tenant, which can put unknown
+ * clients on trial but not end a trial of theirs. */
+static void
+choose_mode(struct message *m)
+{
+	if (m->tenant == NULL || m->app->has_mode)
+		return;
+	if (!m->app->is_unknown || m->tenant->mode == MODE_MONITOR)
+		m->mode = m->tenant->mode;
+}
+
 void
 identify_tenant(struct message *m)
 {
@@ -145,6 +156,5 @@ identify_tenant(struct message *m)
 			m->tenant = d->tenant;
 	if (m->tenant == NULL && m->app->n_tenants == 1)
 		m->tenant = m->app->tenants[0];
-	if (m->tenant != NULL && m->tenant->mode == MODE_MONITOR)
-		m->mode = MODE_MONITOR;
+	choose_mode(m);
 }

@@ -13,7 +13,8 @@
 void identify_app(struct message *m);
 
 /* Sets m->tenant from the envelope sender's domain (settled rule: the domain
- * selects which of the app's tenants), or the app's one tenant. */
+ * selects which of the app's tenants), or the app's one tenant; and m->mode to
+ * the tenant's where the app has none of its own. */
 void identify_tenant(struct message *m);
 
 /* Whether the app's clients, logins or certificates match; an empty list

@@ -107,6 +107,7 @@ struct app {
 	struct limit *limits;
 	size_t n_limits;
 	enum mode mode;
+	bool has_mode;                  /* its own; otherwise the tenant's holds */
 	enum on_failure on_failure;
 	enum sign_wish sign;
 	uint64_t max_recipients;        /* as in force: the app's own or the method's */

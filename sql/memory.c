@@ -9,8 +9,6 @@
 #include "sql/store-private.h"
 #include "sql/usage.h"
 
-#define CHARGES_MAX 64u
-
 struct memory {
 	struct usage *usage;
 	const struct clock *clock;
@@ -48,11 +46,11 @@ now_ms(const struct memory *m)
 static const char *
 admit_one(struct memory *m, struct admit *a, int64_t now)
 {
-	struct counter *counters[CHARGES_MAX];
+	struct counter **counters = usage_room(m->usage, a->n_charges);
 	bool stopped = false;
 
-	if (a->n_charges > CHARGES_MAX)
-		return "too many limits for one message";
+	if (counters == NULL)
+		return "out of memory";
 	for (size_t i = 0; i < a->n_charges; i++)
 		if ((counters[i] = usage_find(m->usage, &a->charges[i])) == NULL)
 			return "out of memory";

@@ -25,7 +25,6 @@
 #include "sql/store-private.h"
 #include "sql/usage.h"
 
-#define CHARGES_MAX 64u
 
 enum statement {
 	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, RULE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
@@ -331,12 +330,12 @@ weigh(struct backend *b, struct admit *a, struct counter **counters, int64_t now
 static enum db_result
 admit_one(struct backend *b, struct admit *a, int64_t now, const char **error_r)
 {
-	struct counter *counters[CHARGES_MAX];
+	struct counter **counters = usage_room(b->usage, a->n_charges);
 	bool stopped = false;
 	enum db_result rc;
 
-	if (a->n_charges > CHARGES_MAX) {
-		*error_r = "too many limits for one message";
+	if (counters == NULL) {
+		*error_r = "memory is short";
 		return DB_DONE;
 	}
 	rc = weigh(b, a, counters, now, error_r);

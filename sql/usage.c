@@ -17,6 +17,8 @@ struct usage {
 	struct counter *bucket[BUCKETS];
 	struct counter *touched;
 	size_t n;
+	struct counter **room;    /* the writer's alone */
+	size_t room_size;
 };
 
 struct usage *
@@ -101,6 +103,7 @@ usage_free(struct usage **u)
 		return;
 	sweep(*u, is_any, 0);
 	pthread_mutex_destroy(&(*u)->lock);
+	free((*u)->room);
 	free(*u);
 	*u = NULL;
 }
@@ -181,6 +184,21 @@ usage_find(struct usage *u, const struct charge *c)
 	return k;
 }
 
+struct counter **
+usage_room(struct usage *u, size_t n)
+{
+	struct counter **room;
+
+	if (n <= u->room_size && u->room != NULL)
+		return u->room;
+	room = realloc(u->room, (n + 1) * sizeof *room);
+	if (room == NULL)
+		return NULL;
+	u->room = room;
+	u->room_size = n;
+	return room;
+}
+
 void
 usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w)
 {
@@ -204,14 +222,15 @@ plus(uint64_t a, uint64_t b)
 }
 
 static void
-weigh(const struct window *w, struct charge *charges, size_t i, int64_t now_ms)
+weigh(const struct window *w, struct counter *const *counters, struct charge *charges, size_t i,
+      int64_t now_ms)
 {
 	struct charge *c = &charges[i];
 	uint64_t before = 0;
 	uint64_t left;
 
 	for (size_t j = 0; j < i; j++)
-		if (is_same_counter(&charges[j], c))
+		if (counters != NULL ? counters[j] == counters[i] : is_same_counter(&charges[j], c))
 			before = plus(before, charges[j].amount);
 	c->used = plus(window_used(w, window_slot(now_ms, c->period)), before);
 	left = c->used >= c->count ? 0 : c->count - c->used;
@@ -231,7 +250,7 @@ usage_weigh(struct usage *u, struct counter *const *counters, struct charge *cha
 		const struct counter *k = counters != NULL ? counters[i]
 			: lookup(u, &charges[i], hash_charge(&charges[i]));
 
-		weigh(k != NULL ? &k->window : &empty, charges, i, now_ms);
+		weigh(k != NULL ? &k->window : &empty, counters, charges, i, now_ms);
 	}
 	pthread_mutex_unlock(&u->lock);
 }

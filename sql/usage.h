@@ -38,6 +38,10 @@ void usage_free(struct usage **u);
  * memory is short. The counter stays until usage_keep() or usage_undo(). */
 struct counter *usage_find(struct usage *u, const struct charge *c);
 
+/* Room for the counters of n charges, kept by u; the next call may move it.
+ * Writer only. NULL when memory is short. */
+struct counter **usage_room(struct usage *u, size_t n);
+
 /* Joins what the database holds to what is known: per slot the larger. */
 void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w);
 

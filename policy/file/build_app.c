@@ -162,7 +162,8 @@ read_settings(struct build *b, const struct value *v, struct app *a)
 
 	a->method = (enum method)v[APP_METHOD].number;
 	a->mode = a->n_tenants == 1 ? a->tenants[0]->mode : p->mode;
-	if (v[APP_MODE].node != NULL)
+	a->has_mode = v[APP_MODE].node != NULL;
+	if (a->has_mode)
 		a->mode = (enum mode)v[APP_MODE].number;
 	a->on_failure = v[APP_ON_FAILURE].node != NULL ? (enum on_failure)v[APP_ON_FAILURE].number : p->on_failure;
 	a->sign = (enum sign_wish)v[APP_SIGN].number;

@@ -76,7 +76,8 @@ static const struct option app_options[] = {
 	[APP_LOGINS] = {.name = "logins", .type = OPTION_LIST,
 		.help = "SMTP AUTH logins, * for any run of characters; without it only sessions without a login match."},
 	[APP_CERTIFICATES] = {.name = "certificates", .type = OPTION_LIST,
-		.help = "Subject, issuer or fingerprint of the client certificate, * for any run of characters."},
+		.help = "Subject or issuer of the client certificate as the MTA names it (Postfix: the common name alone), "
+			"* for any run of characters."},
 	[APP_METHOD] = {.name = "method", .type = OPTION_WORD, .words = method_words, .is_required = true,
 		.help = "How the mail reaches Exchange Online, and so what it is held to."},
 	[APP_SENDERS] = {.name = "senders", .type = OPTION_LIST, .is_required = true,

@@ -5,4 +5,4 @@
 SCENARIOS=${srcdir:-.}/tests/scenario
 export SCENARIOS
 exec ./tests/scenario/run "$SCENARIOS/mail.txt" "$SCENARIOS/rcpt.txt" "$SCENARIOS/header.txt" \
-	"$SCENARIOS/body.txt" "$SCENARIOS/limits.txt"
+	"$SCENARIOS/body.txt" "$SCENARIOS/limits.txt" "$SCENARIOS/modes.txt"

@@ -6,7 +6,8 @@ SCENARIOS = \
 	tests/scenario/rcpt.txt \
 	tests/scenario/header.txt \
 	tests/scenario/body.txt \
-	tests/scenario/limits.txt
+	tests/scenario/limits.txt \
+	tests/scenario/modes.txt
 
 check_PROGRAMS += tests/scenario/run
 tests_scenario_run_SOURCES = tests/scenario/run.c tests/scenario/fake.c tests/scenario/fake.h \
@@ -15,4 +16,4 @@ tests_scenario_run_LDADD = libfile.a libpolicy.a libbase.a $(YAML_LIBS) $(JANSSO
 
 TESTS += tests/scenario/all.sh
 dist_check_SCRIPTS += tests/scenario/all.sh
-EXTRA_DIST += $(SCENARIOS) tests/scenario/policy.yaml tests/scenario/contoso.txt tests/scenario/globex.txt
+EXTRA_DIST += $(SCENARIOS) tests/scenario/policy.yaml tests/scenario/trial.yaml tests/scenario/contoso.txt tests/scenario/globex.txt

@@ -257,6 +257,37 @@ use_survives_restart_and_clock(void **state)
 	boot += 62000;
 	assert_true(charge_one(s, 1));
 	store_close(&s);
+	boot += 100000;
+}
+
+static char said[300];
+
+static void
+keep_line(void *context, bool is_error, const char *line)
+{
+	(void)context;
+	(void)is_error;
+	snprintf(said, sizeof said, "%s", line);
+}
+
+static void
+moved_file_is_noticed(void **state)
+{
+	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock, .log = keep_line };
+	char error[300] = "";
+	struct store *s = store_open(&o, error, sizeof error);
+
+	(void)state;
+	assert_non_null(s);
+	assert_true(charge_one(s, 10));
+	assert_string_equal(said, "");
+	assert_int_equal(unlink(url + strlen("sqlite:")), 0);
+	boot += 5000;
+	assert_true(charge_one(s, 10)); /* the new file knows of no use */
+	assert_non_null(strstr(said, "moved or replaced"));
+	assert_false(charge_one(s, 1));
+	store_close(&s);
+	boot += 100000;
 }
 
 static void
@@ -272,6 +303,39 @@ second_writer_is_refused(void **state)
 	store_close(&s);
 	o.url = "sqlite:/nonexistent/x/y";
 	assert_null(store_open(&o, error, sizeof error));
+}
+
+/* A message to many recipients is held against a limit of each of them; two
+ * charges of one counter add up. */
+#define MANY 500
+
+static void
+many_limits_for_one_message(void **state)
+{
+	static struct charge c[MANY + 1];
+	static char keys[MANY + 1][32];
+	struct store *s = open_store();
+	struct record r = { .id = "many", .time = wall, .relay = "", .queue_id = "", .stage = "eom",
+		.verdict = "accept", .would = "accept", .mode = "enforce", .reason = "" };
+	struct admit a = { .record = &r, .charges = c, .n_charges = MANY + 1 };
+	const char *error = NULL;
+
+	(void)state;
+	for (size_t i = 0; i <= MANY; i++) {
+		snprintf(keys[i], sizeof keys[i], "recipient=%zu", i % MANY);
+		c[i] = (struct charge){ .scope = "app:many", .unit = UNIT_MESSAGES, .period = 60,
+			.key = keys[i], .name = "many/m", .count = 2, .amount = 1, .over = OVER_DEFER,
+			.enforced = true };
+	}
+	assert_int_equal(store_admit(s, &a, &error), 0);
+	assert_true(a.charged);
+	store_peek(s, c, MANY + 1);
+	assert_int_equal(c[0].used, 2);
+	assert_true(c[0].exceeded);
+	assert_int_equal(c[1].used, 1);
+	assert_false(c[1].exceeded);
+	store_close(&s);
+	boot += 100000;
 }
 
 static void
@@ -293,12 +357,14 @@ main(void)
 	const struct CMUnitTest both[] = {
 		cmocka_unit_test(limit_holds_and_comes_back),
 		cmocka_unit_test(threads_never_overshoot),
+		cmocka_unit_test(many_limits_for_one_message),
 	};
 	const struct CMUnitTest sqlite[] = {
 		cmocka_unit_test(a_bad_message_fails_alone),
 		cmocka_unit_test(readers_see_present_use),
 		cmocka_unit_test(strange_clocks_are_said),
 		cmocka_unit_test(use_survives_restart_and_clock),
+		cmocka_unit_test(moved_file_is_noticed),
 		cmocka_unit_test(second_writer_is_refused),
 	};
 	int rc;
