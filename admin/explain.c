@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "admin/command.h"
+#include "admin/database.h"
 #include "base/json.h"
 #include "gate/session.h"
 #include "policy/file/file.h"
@@ -199,6 +200,7 @@ plain_message(const struct question *q, struct text *t)
 }
 
 struct answer_sheet {
+	bool is_weighed;        /* the charges show their present use */
 	const struct message *m;
 	/* For the whole: the message's, or where every recipient was refused, so
 	 * that it is never sent, the last recipient's. */
@@ -239,6 +241,11 @@ json_lists(const struct answer_sheet *a, struct jsonv *root)
 		jsonv_set_text(o, "key", a->m->charges[i].key);
 		jsonv_set_integer(o, "count", (int64_t)a->m->charges[i].count);
 		jsonv_set_integer(o, "amount", (int64_t)a->m->charges[i].amount);
+		if (a->is_weighed) {
+			jsonv_set_integer(o, "used", (int64_t)a->m->charges[i].used);
+			jsonv_set_boolean(o, "exceeded", a->m->charges[i].exceeded);
+			jsonv_set_integer(o, "retry_ms", a->m->charges[i].retry_ms);
+		}
 		jsonv_set_text(o, "over", limit_over_name(a->m->charges[i].over));
 	}
 	list = jsonv_set_array(root, "trace");
@@ -279,6 +286,18 @@ print_json(const struct answer_sheet *a)
 	return r == 0 ? 0 : 1;
 }
 
+static void
+print_limit(const struct charge *c, bool is_weighed)
+{
+	printf("limit:   %s%s%s: ", c->name, c->key[0] == '\0' ? "" : " ", c->key);
+	if (is_weighed)
+		printf("%llu of %llu used, ", (unsigned long long)c->used, (unsigned long long)c->count);
+	else
+		printf("%llu, use not known, ", (unsigned long long)c->count);
+	printf("this message adds %llu%s\n", (unsigned long long)c->amount,
+	       is_weighed && c->exceeded ? ": too many" : "");
+}
+
 static int
 print_text(const struct answer_sheet *a)
 {
@@ -297,8 +316,7 @@ print_text(const struct answer_sheet *a)
 	if (why != NULL)
 		printf("advice:  %s\n", why->advice);
 	for (size_t i = 0; i < a->m->n_charges; i++)
-		printf("limit:   %s (%llu, this message adds %llu)\n", a->m->charges[i].name,
-		       (unsigned long long)a->m->charges[i].count, (unsigned long long)a->m->charges[i].amount);
+		print_limit(&a->m->charges[i], a->is_weighed);
 	for (size_t i = 0; i < a->n_signatures; i++)
 		printf("signed:  d=%s s=%s %s%s\n", a->signatures[i].key->domain, a->signatures[i].key->selector,
 		       key_algorithm_name(a->signatures[i].key->algorithm),
@@ -320,7 +338,7 @@ give_message(struct session *s, const struct text *t)
 }
 
 static int
-ask(struct session *s, const struct question *q, const struct text *t)
+ask(struct session *s, const struct question *q, const struct text *t, bool is_weighed)
 {
 	struct answer_sheet a = {0};
 	const struct decision *refused;
@@ -332,6 +350,7 @@ ask(struct session *s, const struct question *q, const struct text *t)
 	for (size_t i = 0; taken && i < q->n_rcpt; i++)
 		session_rcpt(s, q->rcpt[i], NULL, NULL, NULL);
 	a.m = session_message(s);
+	a.is_weighed = is_weighed;
 	if (a.m->accepted > 0)
 		give_message(s, t);
 	refused = a.m->accepted == 0 ? session_refused_recipient(s) : NULL;
@@ -354,6 +373,17 @@ load(const char *file)
 	if (p != NULL && (s = snapshot_new(p)) == NULL)
 		policy_unref(&p);
 	return s;
+}
+
+/* The limits' present use; without it they are shown without. */
+static void
+open_database(struct gate *g, const struct policy *p)
+{
+	char error[512];
+
+	g->reader = database_open(p, error, sizeof error);
+	if (g->reader == NULL)
+		fprintf(stderr, "postern: the present use of the limits is not known: %s\n", error);
 }
 
 int
@@ -379,10 +409,13 @@ command_explain(int argc, char **argv)
 	g.signer = signer_opendkim(&warning);
 	if ((q.message == NULL || read_message(q.message, &t) == 0) && g.signer != NULL &&
 	    (snapshot = load(q.file)) != NULL && (g.snapshots = snapshot_holder_new(snapshot)) != NULL &&
-	    (s = session_new(&g, &q.connect)) != NULL)
-		r = ask(s, &q, &t);
+	    (s = session_new(&g, &q.connect)) != NULL) {
+		open_database(&g, snapshot->policy);
+		r = ask(s, &q, &t, g.reader != NULL);
+	}
 	session_free(&s);
 	snapshot_holder_free(&g.snapshots);
+	store_reader_close(&g.reader);
 	text_free(&t);
 	free(q.rcpt);
 	return r;

@@ -5,6 +5,7 @@ bin_PROGRAMS += postern
 postern_SOURCES = \
 	admin/check.c \
 	admin/command.h \
+	admin/database.c admin/database.h \
 	admin/explain.c \
 	admin/main.c \
 	admin/schema.c

@@ -260,6 +260,26 @@ soften(struct charge *c, bool is_recipient)
 		c->retry_ms = (int64_t)c->period * 1000;
 }
 
+/* Weighs the message's charges without charging. false where there is nothing to
+ * weigh them by. */
+static bool
+weigh(struct session *s)
+{
+	struct message *m = &s->message;
+	const char *error = "";
+
+	if (s->gate->store != NULL) {
+		store_peek(s->gate->store, m->charges, m->n_charges);
+		return true;
+	}
+	if (s->gate->reader == NULL)
+		return false;
+	if (store_reader_peek(s->gate->reader, s->gate->clock, m->charges, m->n_charges, &error) == 0)
+		return true;
+	s->gate->log(s->gate->log_context, true, error);
+	return false;
+}
+
 /* Whether a limit that does not hold or observe is already reached, as far as
  * memory knows; then *d_r is the decision. */
 static bool
@@ -267,10 +287,11 @@ already_over(struct session *s, const struct recipient *only, struct decision *d
 {
 	struct message *m = &s->message;
 
-	if (s->gate->store == NULL || m->mode == MODE_MONITOR || m->app == NULL)
+	if (m->mode == MODE_MONITOR || m->app == NULL)
 		return false;
 	limit_collect(m, only);
-	store_peek(s->gate->store, m->charges, m->n_charges);
+	if (!weigh(s))
+		return false;
 	for (size_t i = 0; i < m->n_charges; i++)
 		soften(&m->charges[i], only != NULL);
 	*d_r = limit_decision_for(m);
@@ -594,6 +615,7 @@ admit(struct session *s, const struct edit **edits_r)
 	a.charges = m->charges;
 	a.n_charges = m->n_charges;
 	if (s->gate->store == NULL) {
+		(void)weigh(s);
 		settle(&a, false);
 	} else {
 		struct audit_context c = context(s, "eom");

@@ -26,7 +26,8 @@
 /* What all sessions of a process share. */
 struct gate {
 	struct snapshot_holder *snapshots;
-	struct store *store;          /* NULL: nothing is limited or recorded (explain) */
+	struct store *store;          /* NULL: nothing is charged or recorded (explain) */
+	struct store_reader *reader;  /* without a store: what limits are weighed by; NULL: nothing is limited */
 	const struct signer *signer;
 	const struct clock *clock;
 	const char *relay;            /* this host's name, as in its Received fields */

@@ -119,6 +119,18 @@ store_peek(struct store *s, struct charge *charges, size_t n)
 		weigh(s, &charges[i]);
 }
 
+int
+store_reader_peek(struct store_reader *r, const struct clock *clock, struct charge *charges, size_t n,
+		  const char **error_r)
+{
+	(void)r;
+	(void)clock;
+	(void)charges;
+	(void)n;
+	*error_r = "the fake store has no readers";
+	return -1;
+}
+
 static void
 remember(const struct record *r)
 {
