@@ -50,8 +50,9 @@ struct mailbox {
 	const char *display;
 	bool has_encoded_word;
 	/* 1 certain; 0 the display name holds an encoded word in a charset
-	 * whose reading is not certain (UTF-7, UTF-16, unknown), a malformed
-	 * encoded word, or octets that are not UTF-8. */
+	 * whose reading is not certain (UTF-7, UTF-16, unknown; characters of
+	 * four octets in GB 18030), a malformed encoded word, or octets that
+	 * are not UTF-8. */
 	bool display_is_certain;
 };
 

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "policy/address.h"
 
-enum charset { CHARSET_UNKNOWN, CHARSET_ASCII, CHARSET_UTF8, CHARSET_LEGACY, CHARSET_ISO2022 };
+enum charset { CHARSET_UNKNOWN, CHARSET_ASCII, CHARSET_UTF8, CHARSET_LEGACY, CHARSET_GB18030, CHARSET_ISO2022 };
 
 /* One encoded word in the raw text. */
 struct word {
@@ -32,6 +32,7 @@ struct decoder {
 	bool is_shifted;        /* ISO 2022: after SO */
 	size_t escape;          /* ISO 2022: octets of an escape sequence seen */
 	char escape_first;
+	bool is_after_lead;     /* GB 18030: within a character */
 };
 
 /* Charsets whose ASCII octets are ASCII; a final * stands for anything. */
@@ -44,7 +45,7 @@ static const struct {
 	{ "iso-8859-*", CHARSET_LEGACY }, { "windows-125*", CHARSET_LEGACY },
 	{ "windows-874", CHARSET_LEGACY }, { "cp125*", CHARSET_LEGACY },
 	{ "koi8-*", CHARSET_LEGACY },   { "gb2312", CHARSET_LEGACY },
-	{ "gbk", CHARSET_LEGACY },      { "gb18030", CHARSET_LEGACY },
+	{ "gbk", CHARSET_LEGACY },      { "gb18030", CHARSET_GB18030 },
 	{ "big5", CHARSET_LEGACY },     { "euc-*", CHARSET_LEGACY },
 	{ "shift_jis", CHARSET_LEGACY }, { "ks_c_5601-1987", CHARSET_LEGACY },
 	{ "iso-2022-*", CHARSET_ISO2022 },
@@ -94,8 +95,9 @@ find_word(const char *s, const char *end, struct word *w)
 }
 
 static void
-start_iso2022(struct decoder *d)
+start_word(struct decoder *d)
 {
+	d->is_after_lead = false;
 	d->is_ascii_state = true;
 	d->is_shifted = false;
 	d->escape = 0;
@@ -132,12 +134,25 @@ step_iso2022(struct decoder *d, char c)
 	return d->is_ascii_state && !d->is_shifted;
 }
 
+/* Follows the characters; true in one of four octets, which may be any code
+ * point of Unicode, also those that turn the reading direction. */
+static bool
+step_gb18030(struct decoder *d, char c)
+{
+	bool is_second = d->is_after_lead;
+
+	d->is_after_lead = !is_second && (unsigned char)c >= 0x81;
+	return is_second && text_is_digit(c);
+}
+
 /* One decoded octet. */
 static void
 put(struct decoder *d, enum charset charset, char c)
 {
 	if (charset == CHARSET_ISO2022 && !step_iso2022(d, c))
 		return;
+	if (charset == CHARSET_GB18030 && step_gb18030(d, c))
+		d->is_certain = false;
 	if ((unsigned char)c < 0x20 || c == 0x7f) {
 		if (c != '\t')
 			d->is_certain = false;
@@ -239,7 +254,7 @@ decode_word(struct decoder *d, const struct word *w)
 		d->is_certain = false;
 	if (!is_utf8)
 		check_utf8(d);
-	start_iso2022(d);
+	start_word(d);
 	if (w->encoding == 'b')
 		decode_b(d, charset, w->body, w->body_len);
 	else

@@ -1,10 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-FUZZERS = tests/fuzz/fuzz_address tests/fuzz/fuzz_header tests/fuzz/fuzz_policy_file tests/fuzz/fuzz_session
 FUZZING_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 FUZZING_LIBS = libfile.a libpolicy.a libbase.a $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
+FUZZ_SESSION_SOURCES = tests/fuzz/fuzz_session.c tests/scenario/fake.c \
+	gate/audit.c gate/log.c gate/session.c gate/snapshot.c gate/strip.c
+FUZZ_SESSION_LINK = -Wl,--wrap=malloc -Wl,--wrap=calloc
 
+# With libFuzzer, by hand or by tests/fuzz/run.
+FUZZERS = tests/fuzz/fuzz_address tests/fuzz/fuzz_header tests/fuzz/fuzz_policy_file tests/fuzz/fuzz_session
 EXTRA_PROGRAMS += $(FUZZERS)
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c
 tests_fuzz_fuzz_address_LDFLAGS = $(FUZZING_LINK)
@@ -15,11 +19,26 @@ tests_fuzz_fuzz_header_LDADD = $(FUZZING_LIBS)
 tests_fuzz_fuzz_policy_file_SOURCES = tests/fuzz/fuzz_policy_file.c
 tests_fuzz_fuzz_policy_file_LDFLAGS = $(FUZZING_LINK)
 tests_fuzz_fuzz_policy_file_LDADD = $(FUZZING_LIBS)
-tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c tests/scenario/fake.c \
-	gate/audit.c gate/log.c gate/session.c gate/snapshot.c gate/strip.c
-tests_fuzz_fuzz_session_LDFLAGS = $(FUZZING_LINK) -Wl,--wrap=malloc -Wl,--wrap=calloc
+tests_fuzz_fuzz_session_SOURCES = $(FUZZ_SESSION_SOURCES)
+tests_fuzz_fuzz_session_LDFLAGS = $(FUZZING_LINK) $(FUZZ_SESSION_LINK)
 tests_fuzz_fuzz_session_LDADD = $(FUZZING_LIBS)
 
-EXTRA_DIST += tests/fuzz/run tests/fuzz/seeds
+# Without it, in make check: the crashers kept, and the seeds.
+check_PROGRAMS += tests/fuzz/replay_address tests/fuzz/replay_header tests/fuzz/replay_policy_file \
+	tests/fuzz/replay_session
+tests_fuzz_replay_address_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_address.c
+tests_fuzz_replay_address_LDADD = $(FUZZING_LIBS)
+tests_fuzz_replay_header_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_header.c
+tests_fuzz_replay_header_LDADD = $(FUZZING_LIBS)
+tests_fuzz_replay_policy_file_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_policy_file.c
+tests_fuzz_replay_policy_file_LDADD = $(FUZZING_LIBS)
+tests_fuzz_replay_session_SOURCES = tests/fuzz/replay.c $(FUZZ_SESSION_SOURCES)
+tests_fuzz_replay_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_SESSION_LINK)
+tests_fuzz_replay_session_LDADD = $(FUZZING_LIBS)
+
+TESTS += tests/fuzz/replay.sh
+dist_check_SCRIPTS += tests/fuzz/replay.sh
+# The folder is shipped whole, with what is added to it.
+EXTRA_DIST += tests/fuzz/run tests/fuzz/seeds tests/fuzz/crashers
 fuzzers: $(FUZZERS)
 .PHONY: fuzzers
