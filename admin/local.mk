@@ -7,6 +7,8 @@ postern_SOURCES = \
 	admin/command.h \
 	admin/explain.c \
 	admin/main.c \
+	admin/saved.c \
+	admin/saved.h \
 	admin/schema.c
 postern_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) \
