@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +14,10 @@
 
 #include "admin/command.h"
 #include "admin/database.h"
+#include "admin/saved.h"
 #include "base/json.h"
 #include "gate/session.h"
 #include "policy/file/file.h"
-
-#define MESSAGE_MAX (150u << 20)
 
 struct question {
 	const char *file;
@@ -28,7 +26,7 @@ struct question {
 	const char *helo;
 	char **rcpt;
 	size_t n_rcpt;
-	bool json;
+	bool json, help, has_client;
 	const char *message;    /* path, "-", or NULL for a plain one */
 };
 
@@ -40,18 +38,35 @@ quiet(void *context, bool is_error, const char *line)
 		fprintf(stderr, "postern: %s\n", line);
 }
 
-static int
-bad_usage(const char *what)
+static void
+usage(void)
 {
-	fprintf(stderr, "postern explain: %s\n"
-		"usage: postern explain [-c FILE] --client ADDRESS|local [--login NAME] [--certificate SUBJECT]\n"
-		"       [--helo NAME] [--relay NAME] --sender ADDRESS --rcpt ADDRESS... [--json] [MESSAGE|-]\n", what);
+	fputs("usage: postern explain [OPTION...] --client ADDRESS --sender ADDRESS --rcpt ADDRESS... [MESSAGE]\n"
+	      "  -c, --config FILE          the policy file (default " COMMAND_POLICY_FILE ")\n"
+	      "      --client ADDRESS       where the app connects from; \"local\" for mail handed in on the relay itself\n"
+	      "      --login NAME           what it logs in as\n"
+	      "      --certificate SUBJECT  the subject of its certificate\n"
+	      "      --helo NAME            what it says with HELO\n"
+	      "      --relay NAME           the relay's own name, to tell its own header fields from forged ones\n"
+	      "      --sender ADDRESS       the envelope sender; \"<>\" for the null sender\n"
+	      "      --rcpt ADDRESS         an envelope recipient; once for each\n"
+	      "      --json                 the answer as JSON\n"
+	      "  -h, --help                 this text\n"
+	      "MESSAGE is a file, or - for standard input; without it a plain message from the sender is taken.\n"
+	      "exit status: 0 explained, whatever the verdict; 1 a file cannot be used; 2 wrong command line\n", stdout);
+}
+
+static int
+bad_usage(const char *what, const char *why)
+{
+	fprintf(stderr, "postern explain: %s %s\npostern explain --help lists the options\n", what, why);
 	return 2;
 }
 
 static int
 read_client(struct question *q, const char *s)
 {
+	q->has_client = true;
 	if (strcmp(s, "local") == 0)
 		q->mail.picked_up = true;
 	else if (ip_parse(s, &q->connect.ip) != 0)
@@ -59,144 +74,109 @@ read_client(struct question *q, const char *s)
 	return 0;
 }
 
+/* One option; -1 when its value is none. */
+static int
+take_option(struct question *q, int c, char *value)
+{
+	switch (c) {
+	case 'c':
+		q->file = value;
+		break;
+	case 'a':
+		return read_client(q, value);
+	case 'l':
+		q->mail.login = value;
+		break;
+	case 'C':
+		q->mail.cert_subject = value;
+		break;
+	case 'H':
+		q->helo = value;
+		break;
+	case 'R':
+		q->connect.relay = value;
+		break;
+	case 's':
+		q->mail.sender = value;
+		break;
+	case 'r':
+		q->rcpt[q->n_rcpt++] = value;
+		break;
+	case 'j':
+		q->json = true;
+		break;
+	default:
+		q->help = true;
+		break;
+	}
+	return 0;
+}
+
+/* 0, or 2 when something is missing (said). */
+static int
+check_question(const struct question *q)
+{
+	if (!q->has_client && q->mail.login == NULL && q->mail.cert_subject == NULL)
+		return bad_usage("--client", "is missing (or --login, or --certificate)");
+	if (q->mail.sender == NULL)
+		return bad_usage("--sender", "is missing (\"<>\" for the null sender)");
+	if (q->n_rcpt == 0)
+		return bad_usage("--rcpt", "is missing; at least one recipient is needed");
+	return 0;
+}
+
 static int
 read_options(int argc, char **argv, struct question *q)
 {
 	static const struct option long_options[] = {
-		{"config", required_argument, NULL, 'c'}, {"client", required_argument, NULL, 'a'},
-		{"login", required_argument, NULL, 'l'}, {"certificate", required_argument, NULL, 'C'},
-		{"helo", required_argument, NULL, 'H'}, {"relay", required_argument, NULL, 'R'}, {"sender", required_argument, NULL, 's'},
-		{"rcpt", required_argument, NULL, 'r'}, {"json", no_argument, NULL, 'j'}, {0},
+		{"config", required_argument, NULL, 'c'},
+		{"client", required_argument, NULL, 'a'},
+		{"login", required_argument, NULL, 'l'},
+		{"certificate", required_argument, NULL, 'C'},
+		{"helo", required_argument, NULL, 'H'},
+		{"relay", required_argument, NULL, 'R'},
+		{"sender", required_argument, NULL, 's'},
+		{"rcpt", required_argument, NULL, 'r'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
-	bool has_client = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
-		if (c == 'c')
-			q->file = optarg;
-		else if (c == 'a' && (has_client = true) && read_client(q, optarg) != 0)
-			return bad_usage("--client takes an IPv4 or IPv6 address, or \"local\"");
-		else if (c == 'l')
-			q->mail.login = optarg;
-		else if (c == 'C')
-			q->mail.cert_subject = optarg;
-		else if (c == 'H')
-			q->helo = optarg;
-		else if (c == 'R')
-			q->connect.relay = optarg;
-		else if (c == 's')
-			q->mail.sender = optarg;
-		else if (c == 'r')
-			q->rcpt[q->n_rcpt++] = optarg;
-		else if (c == 'j')
-			q->json = true;
-		else if (c == '?')
-			return bad_usage("this option is not known or lacks its value");
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":c:h", long_options, NULL)) != -1) {
+		if (c == '?')
+			return bad_usage(argv[optind - 1], "is no option");
+		if (c == ':')
+			return bad_usage(argv[optind - 1], "needs a value");
+		if (take_option(q, c, optarg) != 0)
+			return bad_usage(optarg, "is no client; expected an IPv4 or IPv6 address, or \"local\"");
 	}
-	if (!has_client && q->mail.login == NULL)
-		return bad_usage("--client is missing");
-	if (q->mail.sender == NULL)
-		return bad_usage("--sender is missing (<> for the null sender)");
-	if (q->n_rcpt == 0)
-		return bad_usage("at least one --rcpt is needed");
+	if (q->help)
+		return 0;
 	if (argc - optind > 1)
-		return bad_usage("one message at most");
+		return bad_usage(argv[optind + 1], "is one message too many");
 	q->message = argv[optind];
-	return 0;
+	return check_question(q);
 }
 
-/* The whole input with CRLF line ends, as an MTA would hand it over. */
-static int
-read_message(const char *path, struct text *t)
-{
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-	int c, last = 0;
-
-	if (f == NULL) {
-		fprintf(stderr, "postern explain: %s: %s\n", path, strerror(errno));
-		return -1;
-	}
-	while ((c = getc(f)) != EOF && t->len < MESSAGE_MAX) {
-		if (c == '\n' && last != '\r')
-			text_add_char(t, '\r');
-		text_add_char(t, (char)c);
-		last = c;
-	}
-	if (f != stdin)
-		fclose(f);
-	return t->failed ? -1 : 0;
-}
-
-/* Where a field name ends: its colon; NULL when the line is no field. */
-static const char *
-field_colon(const char *line, const char *end)
-{
-	const char *p = line;
-
-	while (p < end && *p > ' ' && *p != ':' && *p < 0x7f)
-		p++;
-	if (p == line)
-		return NULL;
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	return p < end && *p == ':' ? p : NULL;
-}
-
-static const char *
-next_line(const char *p, const char *end)
-{
-	const char *nl = memchr(p, '\n', (size_t)(end - p));
-
-	return nl == NULL ? end : nl + 1;
-}
-
-/* Hands one field over: its lines joined by "\n" without CR. */
+/* A message from the sender; for the null sender from the first address that
+ * the app's senders name whole. */
 static void
-give_field(struct session *s, const char *line, const char *colon, const char *end)
+plain_message(const struct question *q, const struct message *m, struct text *t)
 {
-	struct text name = {0}, value = {0};
-	size_t n = 0;
+	const char *sender = q->mail.sender;
 
-	while (line + n < colon && line[n] != ' ' && line[n] != '\t')
-		n++;
-	text_add_octets(&name, line, n);
-	for (const char *p = colon + 1; p < end; p++)
-		if (*p != '\r' || p + 1 == end || p[1] != '\n')
-			text_add_char(&value, *p);
-	if (value.len > 0 && value.s[value.len - 1] == '\n')
-		value.s[--value.len] = '\0';
-	if (!name.failed && !value.failed)
-		session_header(s, text_string(&name), text_string(&value));
-	text_free(&name);
-	text_free(&value);
-}
+	for (size_t i = 0; m->sender.is_null && m->app != NULL && i < m->app->n_senders; i++) {
+		const struct address_pattern *p = &m->app->senders[i];
 
-/* The header ends at the empty line, or before a line that is no field. */
-static const char *
-give_header(struct session *s, const char *p, const char *end)
-{
-	while (p < end) {
-		const char *stop = next_line(p, end), *colon = field_colon(p, stop);
-
-		if (p[0] == '\r' && p + 1 < end && p[1] == '\n')
-			return stop;
-		if (colon == NULL)
-			return p;
-		while (stop < end && (*stop == ' ' || *stop == '\t'))
-			stop = next_line(stop, end);
-		give_field(s, p, colon, stop);
-		p = stop;
+		if (!p->is_null && !p->has_star && !p->any_subdomain) {
+			sender = p->text;
+			break;
+		}
 	}
-	return end;
-}
-
-static void
-plain_message(const struct question *q, struct text *t)
-{
-	const char *s = q->mail.sender;
-
-	text_printf(t, "From: %s%s%s\r\nSubject: explained by postern\r\n\r\n", s[0] == '<' ? "" : "<", s,
-		    s[0] == '<' ? "" : ">");
+	text_printf(t, "From: %s%s%s\r\nSubject: explained by postern\r\n\r\n", sender[0] == '<' ? "" : "<", sender,
+		    sender[0] == '<' ? "" : ">");
 }
 
 struct answer_sheet {
@@ -324,25 +304,17 @@ print_text(const struct answer_sheet *a)
 	return 0;
 }
 
-/* Header and body, as the MTA would hand them over, and the end. */
-static void
-give_message(struct session *s, const struct text *t)
-{
-	const char *end = t->s + t->len, *body = give_header(s, t->s, end);
-	const struct edit *edits;
-
-	session_eoh(s);
-	if (body < end)
-		session_body(s, body, (size_t)(end - body));
-	session_eom(s, NULL, &edits);
-}
+/* What is answered when the session fails; it has said why. */
+static const struct decision failed = {
+	.verdict = VERDICT_DEFER, .reason = "cannot-decide", .code = 451, .enhanced = "4.3.0",
+	.text = "postern itself failed",
+};
 
 static int
-ask(struct session *s, const struct question *q, const struct text *t, bool is_weighed)
+ask(struct session *s, const struct question *q, struct text *t, bool is_weighed)
 {
 	struct answer_sheet a = {0};
-	const struct decision *refused;
-	bool taken;
+	bool taken, whole = true;
 
 	if (q->helo != NULL)
 		session_helo(s, q->helo);
@@ -351,11 +323,16 @@ ask(struct session *s, const struct question *q, const struct text *t, bool is_w
 		session_rcpt(s, q->rcpt[i], NULL, NULL, NULL);
 	a.m = session_message(s);
 	a.is_weighed = is_weighed;
+	if (q->message == NULL)
+		plain_message(q, a.m, t);
+	a.decision = &a.m->decision;
+	a.would = &a.m->would;
 	if (a.m->accepted > 0)
-		give_message(s, t);
-	refused = a.m->accepted == 0 ? session_refused_recipient(s) : NULL;
-	a.decision = refused != NULL ? refused : &a.m->decision;
-	a.would = refused != NULL ? refused : &a.m->would;
+		whole = saved_give(s, t);
+	else if (session_refused_recipient(s) != NULL)
+		a.decision = a.would = session_refused_recipient(s);
+	if (!whole)
+		a.decision = a.would = &failed;
 	a.signatures = session_signatures(s, &a.n_signatures);
 	return q->json ? print_json(&a) : print_text(&a);
 }
@@ -386,36 +363,48 @@ open_database(struct gate *g, const struct policy *p)
 		fprintf(stderr, "postern: the present use of the limits is not known: %s\n", error);
 }
 
-int
-command_explain(int argc, char **argv)
+/* A session without a store under the policy file; `t` is the message. */
+static int
+explain(const struct question *q, struct text *t)
 {
-	struct question q = {.file = COMMAND_POLICY_FILE};
 	struct gate g = {.clock = clock_system(), .relay = "", .log = quiet};
-	struct text t = {0};
-	struct session *s = NULL;
 	struct snapshot *snapshot = NULL;
+	struct session *s = NULL;
 	const char *warning;
-	int r;
+	int r = 1;
 
-	q.rcpt = calloc((size_t)argc + 1, sizeof *q.rcpt);
-	r = q.rcpt == NULL ? 1 : read_options(argc, argv, &q);
-	if (r != 0) {
-		free(q.rcpt);
-		return r;
-	}
-	if (q.message == NULL)
-		plain_message(&q, &t);
-	r = 1;
-	g.signer = signer_opendkim(&warning);
-	if ((q.message == NULL || read_message(q.message, &t) == 0) && g.signer != NULL &&
-	    (snapshot = load(q.file)) != NULL && (g.snapshots = snapshot_holder_new(snapshot)) != NULL &&
-	    (s = session_new(&g, &q.connect)) != NULL) {
+	if ((g.signer = signer_opendkim(&warning)) == NULL) {
+		fputs("postern explain: the DKIM library does not start\n", stderr);
+	} else if ((snapshot = load(q->file)) != NULL && (g.snapshots = snapshot_holder_new(snapshot)) != NULL &&
+		   (s = session_new(&g, &q->connect)) != NULL) {
 		open_database(&g, snapshot->policy);
-		r = ask(s, &q, &t, g.reader != NULL);
+		r = ask(s, q, t, g.reader != NULL);
 	}
 	session_free(&s);
 	snapshot_holder_free(&g.snapshots);
 	store_reader_close(&g.reader);
+	return r;
+}
+
+int
+command_explain(int argc, char **argv)
+{
+	struct question q = {.file = COMMAND_POLICY_FILE};
+	struct text t = {0};
+	const char *error;
+	int r = 1;
+
+	q.rcpt = calloc((size_t)argc + 1, sizeof *q.rcpt);
+	if (q.rcpt != NULL)
+		r = read_options(argc, argv, &q);
+	if (r == 0 && q.help) {
+		usage();
+	} else if (r == 0 && q.message != NULL && saved_read(q.message, &t, &error) != 0) {
+		fprintf(stderr, "postern explain: %s: %s\n", q.message, error);
+		r = 1;
+	} else if (r == 0) {
+		r = explain(&q, &t);
+	}
 	text_free(&t);
 	free(q.rcpt);
 	return r;

@@ -8,6 +8,8 @@ postern_SOURCES = \
 	admin/database.c admin/database.h \
 	admin/explain.c \
 	admin/main.c \
+	admin/saved.c \
+	admin/saved.h \
 	admin/schema.c
 postern_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) \

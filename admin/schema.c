@@ -4,6 +4,7 @@
  * postern schema: the JSON Schema of the policy file.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "admin/command.h"
 #include "policy/file/file.h"
@@ -14,7 +15,10 @@ command_schema(int argc, char **argv)
 	struct text t = {0};
 	int r;
 
-	(void)argv;
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		fputs("usage: postern schema\nprints the JSON Schema of the policy file, for editors\n", stdout);
+		return 0;
+	}
 	if (argc != 1) {
 		fputs("usage: postern schema\n", stderr);
 		return 2;

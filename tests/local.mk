@@ -6,6 +6,7 @@ include tests/unit/policy.mk
 include tests/unit/file.mk
 include tests/unit/sql.mk
 include tests/unit/gate.mk
+include tests/unit/admin.mk
 include tests/scenario/local.mk
 include tests/store/local.mk
 include tests/corpus/local.mk

@@ -105,8 +105,8 @@ def check_stored(bench, said, where, value):
     compared["trace"] += 1
     return differences([
         ("trace", trace, row["trace"].splitlines()),
-        ("decision", [said[k] for k in ("verdict", "would", "reason", "code", "enhanced", "text", "app", "tenant")],
-         [row[k] for k in ("verdict", "would", "reason", "code", "enhanced", "text", "app", "tenant")]),
+        ("decision", [said[k] for k in ("verdict", "reason", "code", "enhanced", "text", "would", "would_reason", "would_text", "app", "tenant")],
+         [row[k] for k in ("verdict", "reason", "code", "enhanced", "text", "would", "would_reason", "would_text", "app", "tenant")]),
         ("recipients", [(r["address"], r["place"], int(r["accepted"]), r["reason"]) for r in said["recipients"]],
          listed("recipients", "address", "place", "accepted", "reason")),
         ("signatures", [(s["domain"], s["selector"], s["algorithm"], "signed" if s["made"] else s["error"])
