@@ -147,7 +147,19 @@ class Sendmail(unittest.TestCase):
         c.close()
         self.assertEqual(len(self.stand_in.find(b"Subject", b"no brackets")), 1)
 
-    def test_3_audit_has_the_queue_id(self):
+    def test_3_what_sendmail_adds_breaks_no_signature(self):
+        c = self.client("10.1.2.3")
+        raw = b"From: crm@contoso.com\r\nTo: bob@example.net\r\nSubject: bare header\r\n\r\nHello\r\n"
+        self.assertTrue(c.message("crm@contoso.com", ["bob@example.net"], raw)["data"].startswith("250"))
+        c.close()
+        got = self.stand_in.find(b"Subject", b"bare header")
+        self.assertEqual(len(got), 1)
+        self.assertIn(b"\r\nDate: ", got[0]["raw"])
+        self.assertIn(b"\r\nMessage-I", got[0]["raw"])
+        signed = pt.signatures(got[0]["raw"], self.records)
+        self.assertEqual([s[2] for s in signed], [True, True])
+
+    def test_4_audit_has_the_queue_id(self):
         rows = pt.audit(self.folder + "/postern.db", "SELECT queue_id FROM messages WHERE verdict = 'accept'")
         self.assertTrue(rows and all(r["queue_id"] for r in rows), rows)
 
