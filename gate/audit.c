@@ -126,21 +126,38 @@ fill_signatures(struct record *r, const struct message *m, const struct audit_co
 	}
 }
 
-void
-audit_record(struct record *r, const struct message *m, const struct audit_context *c)
+/* All but recipients, signatures and trace. */
+static void
+fill_decision(struct record *r, const struct message *m, const struct audit_context *c)
 {
-	struct text trace = {0};
-
 	*r = (struct record){
 		.id = c->id, .time = c->time, .relay = c->relay, .queue_id = c->queue_id, .stage = c->stage,
 		.verdict = verdict_name(m->decision.verdict), .would = verdict_name(m->would.verdict),
 		.mode = m->mode == MODE_MONITOR ? "monitor" : "enforce",
 		.reason = m->would.reason, .code = m->decision.code,
 		.enhanced = m->decision.enhanced, .text = m->would.text,
-		.signing = c->signing, .stripped = c->stripped, .decide_us = c->decide_us,
+		.signing = c->signing, .stripped = c->stripped, .decide_us = c->decide_us, .trace = "",
 	};
 	fill_who(r, m);
 	fill_message(r, m);
+}
+
+void
+audit_brief(struct record *r, const struct message *m, const struct audit_context *c, const char *recipient)
+{
+	fill_decision(r, m, c);
+	if (recipient == NULL || (r->rcpt = arena_array(m->arena, 1, sizeof *r->rcpt)) == NULL)
+		return;
+	r->rcpt[0] = (struct record_recipient){.address = recipient, .domain = "", .place = "", .reason = ""};
+	r->n_rcpt = 1;
+}
+
+void
+audit_record(struct record *r, const struct message *m, const struct audit_context *c)
+{
+	struct text trace = {0};
+
+	fill_decision(r, m, c);
 	fill_recipients(r, m);
 	fill_signatures(r, m, c);
 	trace_write(&m->trace, &trace);
