@@ -2,3 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 dist_man_MANS += doc/postern.1 doc/postern.yaml.5 doc/posternd.8
+
+guidedir = $(docdir)/guide
+dist_guide_DATA = \
+	doc/guide/README.md
