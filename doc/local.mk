@@ -5,4 +5,5 @@ dist_man_MANS += doc/postern.1 doc/postern.yaml.5 doc/posternd.8
 
 guidedir = $(docdir)/guide
 dist_guide_DATA = \
-	doc/guide/README.md
+	doc/guide/README.md \
+	doc/guide/install.md
