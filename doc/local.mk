@@ -7,4 +7,5 @@ guidedir = $(docdir)/guide
 dist_guide_DATA = \
 	doc/guide/README.md \
 	doc/guide/install.md \
-	doc/guide/postfix.md
+	doc/guide/postfix.md \
+	doc/guide/sendmail.md
