@@ -7,5 +7,6 @@ guidedir = $(docdir)/guide
 dist_guide_DATA = \
 	doc/guide/README.md \
 	doc/guide/install.md \
+	doc/guide/policy.md \
 	doc/guide/postfix.md \
 	doc/guide/sendmail.md
