@@ -12,4 +12,5 @@ dist_guide_DATA = \
 	doc/guide/monitor.md \
 	doc/guide/policy.md \
 	doc/guide/postfix.md \
+	doc/guide/refusals.md \
 	doc/guide/sendmail.md
