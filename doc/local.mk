@@ -10,6 +10,7 @@ dist_guide_DATA = \
 	doc/guide/install.md \
 	doc/guide/limits.md \
 	doc/guide/monitor.md \
+	doc/guide/odd-messages.md \
 	doc/guide/policy.md \
 	doc/guide/postfix.md \
 	doc/guide/refusals.md \
