@@ -7,6 +7,7 @@ guidedir = $(docdir)/guide
 dist_guide_DATA = \
 	doc/guide/README.md \
 	doc/guide/dkim.md \
+	doc/guide/failures.md \
 	doc/guide/install.md \
 	doc/guide/limits.md \
 	doc/guide/monitor.md \
