@@ -2,3 +2,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 dist_man_MANS += doc/postern.1 doc/postern.yaml.5 doc/posternd.8
+
+guidedir = $(docdir)/guide
+dist_guide_DATA = \
+	doc/guide/README.md \
+	doc/guide/audit.md \
+	doc/guide/dkim.md \
+	doc/guide/failures.md \
+	doc/guide/install.md \
+	doc/guide/limits.md \
+	doc/guide/monitor.md \
+	doc/guide/odd-messages.md \
+	doc/guide/policy.md \
+	doc/guide/postfix.md \
+	doc/guide/refusals.md \
+	doc/guide/sendmail.md

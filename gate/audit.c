@@ -127,11 +127,10 @@ fill_signatures(struct record *r, const struct message *m, const struct audit_co
 	}
 }
 
-void
-audit_record(struct record *r, const struct message *m, const struct audit_context *c)
+/* All but recipients, signatures and trace. */
+static void
+fill_decision(struct record *r, const struct message *m, const struct audit_context *c)
 {
-	struct text trace = {0};
-
 	*r = (struct record){
 		.id = c->id, .time = c->time, .relay = c->relay, .queue_id = c->queue_id, .stage = c->stage,
 		.verdict = verdict_name(m->decision.verdict), .reason = m->decision.reason,
@@ -139,10 +138,28 @@ audit_record(struct record *r, const struct message *m, const struct audit_conte
 		.would = verdict_name(m->would.verdict), .would_reason = m->would.reason,
 		.would_text = m->would.text, .mode = m->mode == MODE_MONITOR ? "monitor" : "enforce",
 		.form = m->form,
-		.signing = c->signing, .stripped = c->stripped, .decide_us = c->decide_us,
+		.signing = c->signing, .stripped = c->stripped, .decide_us = c->decide_us, .trace = "",
 	};
 	fill_who(r, m);
 	fill_message(r, m);
+}
+
+void
+audit_brief(struct record *r, const struct message *m, const struct audit_context *c, const char *recipient)
+{
+	fill_decision(r, m, c);
+	if (recipient == NULL || (r->rcpt = arena_array(m->arena, 1, sizeof *r->rcpt)) == NULL)
+		return;
+	r->rcpt[0] = (struct record_recipient){.address = recipient, .domain = "", .place = "", .reason = ""};
+	r->n_rcpt = 1;
+}
+
+void
+audit_record(struct record *r, const struct message *m, const struct audit_context *c)
+{
+	struct text trace = {0};
+
+	fill_decision(r, m, c);
 	fill_recipients(r, m);
 	fill_signatures(r, m, c);
 	trace_write(&m->trace, &trace);

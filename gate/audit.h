@@ -28,6 +28,10 @@ struct audit_context {
 /* Fills r from the message; strings and arrays are in the message's arena. */
 void audit_record(struct record *r, const struct message *m, const struct audit_context *c);
 
+/* What the log line of a refusal needs: the one recipient (NULL: none), no
+ * signatures, no trace. A message may have thousands of refused recipients. */
+void audit_brief(struct record *r, const struct message *m, const struct audit_context *c, const char *recipient);
+
 /* The same facts as a counted refusal; `recipient` may be NULL. */
 void audit_refusal(struct refusal *r, const struct message *m, const struct decision *d,
 		   const struct audit_context *c, const char *recipient);

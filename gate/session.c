@@ -198,19 +198,23 @@ refused(struct session *s, const struct decision *d, const char *stage, const ch
 	struct audit_context c = context(s, stage);
 	struct refusal r;
 	struct id id = s->id;
-	bool is_new = false;
+	bool is_new = false, keep;
 
 	audit_refusal(&r, &s->message, d, &c, recipient);
 	if (s->gate->store != NULL)
 		id = store_refuse(s->gate->store, &r, &is_new);
-	audit_record(&s->record, &s->message, &c);
+	keep = is_new && strcmp(stage, "eom") == 0;
+	if (keep)
+		audit_record(&s->record, &s->message, &c);
+	else
+		audit_brief(&s->record, &s->message, &c, recipient);
 	s->record.id = id.s;
 	s->record.verdict = s->record.would = verdict_name(d->verdict);
 	s->record.reason = s->record.would_reason = d->reason;
 	s->record.text = s->record.would_text = d->text;
 	s->record.code = d->code;
 	s->record.enhanced = d->enhanced;
-	if (is_new && strcmp(stage, "eom") == 0)
+	if (keep)
 		store_record(s->gate->store, &s->record);
 	log_record(s, &s->record);
 	return refuse(s, d, id.s);
@@ -333,6 +337,17 @@ take_back(struct message *m, struct recipient *r, const char *reason)
 		m->local--;
 }
 
+/* A path without its angle brackets, for people. */
+static const char *
+shown_path(struct arena *a, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n > 2 && path[0] == '<' && path[n - 1] == '>')
+		path = arena_substring(a, path + 1, n - 2);
+	return printable(a, path);
+}
+
 const struct reply *
 session_rcpt(struct session *s, const char *recipient, const char *understood,
 	     const char *mailer, const char *queue_id)
@@ -355,7 +370,7 @@ session_rcpt(struct session *s, const char *recipient, const char *understood,
 	if (d.verdict < VERDICT_DEFER)
 		return go_on(s);
 	s->refused_recipient = d;
-	return refused(s, &d, "rcpt", printable(s->arena, recipient));
+	return refused(s, &d, "rcpt", shown_path(s->arena, recipient));
 }
 
 void

@@ -49,7 +49,7 @@ struct signer {
 };
 
 /* The signer on libopendkim: relaxed/relaxed, no l=, From and the other fields
- * that may appear once oversigned. Call once at start; checks that the decoded
+ * that may appear once oversigned, but for Date and Message-ID, which MTAs add. Call once at start; checks that the decoded
  * keys reach the library and otherwise falls back to handing over PEM text,
  * with a line in *warning_r (static text, or NULL). NULL when the library
  * cannot start. */

@@ -71,7 +71,7 @@ static void
 ask_macros(SMFICTX *ctx)
 {
 	char connect[] = "j {daemon_name} {client_addr} {client_name} {client_port}";
-	char helo[] = "{tls_version} {cert_subject} {cert_issuer}";
+	char helo[] = "{tls_version} {verify} {cert_subject} {cert_issuer}";
 	char mail[] = "i {auth_type} {auth_authen} {mail_addr} {mail_mailer} {mail_host}";
 	char rcpt[] = "i {rcpt_addr} {rcpt_mailer} {rcpt_host}";
 	char eom[] = "i";
@@ -157,6 +157,16 @@ is_picked_up(SMFICTX *ctx)
 	       (strcmp(address, "127.0.0.1") == 0 || text_same(address, "::1"));
 }
 
+/* A fact of the client's certificate. Postfix names only what it has verified;
+ * Sendmail names all, and says in {verify} what came of it. */
+static const char *
+certificate(SMFICTX *ctx, const char *name)
+{
+	const char *verify = macro(ctx, "{verify}");
+
+	return verify == NULL || strcmp(verify, "OK") == 0 ? macro(ctx, name) : NULL;
+}
+
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
@@ -164,7 +174,8 @@ on_mail(SMFICTX *ctx, char **argv)
 	struct session_mail mail = {
 		.sender = argv[0], .understood = macro(ctx, "{mail_addr}"), .queue_id = macro(ctx, "i"),
 		.login = macro(ctx, "{auth_authen}"), .tls = macro(ctx, "{tls_version}"),
-		.cert_subject = macro(ctx, "{cert_subject}"), .cert_issuer = macro(ctx, "{cert_issuer}"),
+		.cert_subject = certificate(ctx, "{cert_subject}"),
+		.cert_issuer = certificate(ctx, "{cert_issuer}"),
 		.picked_up = is_picked_up(ctx),
 	};
 	sfsistat r;

@@ -14,8 +14,8 @@ include tests/e2e/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 
-dist_check_SCRIPTS += tests/check-docs
-TESTS += tests/check-docs
+dist_check_SCRIPTS += tests/check-docs tests/check-guide
+TESTS += tests/check-docs tests/check-guide
 
 dist_check_SCRIPTS += tests/check-layers
 TESTS += tests/check-layers

@@ -85,7 +85,7 @@ static const struct option app_options[] = {
 	[APP_LIMITS] = {.name = "limits", .type = OPTION_LIST,
 		.help = "COUNT UNIT/PERIOD [per KEY] [then ACTION]."},
 	[APP_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words,
-		.help = "The mode of this app's mail; else the file's."},
+		.help = "The mode of this app's mail; else the tenant's."},
 	[APP_ON_FAILURE] = {.name = "on-failure", .type = OPTION_WORD, .words = on_failure_words,
 		.help = "What happens to this app's mail when Postern cannot decide; else the file's."},
 	[APP_SIGN] = {.name = "sign", .type = OPTION_WORD, .words = sign_words, .standard = "default",

@@ -93,6 +93,22 @@ class Relay(unittest.TestCase):
         self.assertIn(b"other.example; dkim", header)
         self.assertEqual(header.lower().count(b"x-postern-id"), 1)
 
+    def test_2_the_log_names_the_refused_recipient(self):
+        self.send("10.1.9.7", "scanner@contoso.com", ["alice@contoso.com", "zoe@example.net"],
+                  dozen.text("scanner@contoso.com", "alice@contoso.com", "log"))
+        line = [x for x in self.daemon.log().splitlines() if "stage=rcpt" in x][-1]
+        self.assertIn(" rcpt=zoe@example.net ", line)
+
+    def test_2_thousands_of_recipients_too_many(self):
+        client = pt.MilterClient(self.socket)
+        client.open("10.1.2.3")
+        many = ["a%d@example.net" % i for i in range(4000)]
+        self.assertEqual(client.message("crm@contoso.com", many, dozen.text("crm@contoso.com", "a@example.net", "many"))[0],
+                         "accept")
+        client.close()
+        rows = pt.audit(self.database, "SELECT recipients FROM messages WHERE subject = 'many'")
+        self.assertEqual([r["recipients"] for r in rows], [1000])
+
     def test_3_picked_up_on_the_machine(self):
         good = b"From: root@contoso.com\nTo: alice@contoso.com\nSubject: cron good\n\nhello\n"
         bad = b"From: root@contoso.com\nTo: bob@example.net\nSubject: cron bad\n\nhello\n"

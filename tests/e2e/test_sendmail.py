@@ -9,6 +9,7 @@ import glob
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ define(`QUEUE_DIR', `{folder}/queue')dnl
 define(`confPID_FILE', `{folder}/sendmail.pid')dnl
 define(`STATUS_FILE', `{folder}/statistics')dnl
 define(`ALIAS_FILE', `')dnl
-define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe')dnl
+define(`confDONT_BLAME_SENDMAIL', `GroupWritableDirPathSafe,TrustStickyBit')dnl
 define(`confDOMAIN_NAME', `relay.contoso.com')dnl
 define(`confTO_IDENT', `0s')dnl
 define(`confDELIVERY_MODE', `i')dnl
@@ -40,8 +41,33 @@ FEATURE(`promiscuous_relay')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`accept_unqualified_senders')dnl
 DAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1, Port={port}')dnl
+define(`confCACERT', `{folder}/ca.pem')dnl
+define(`confCACERT_PATH', `{folder}')dnl
+define(`confSERVER_CERT', `{folder}/relay.pem')dnl
+define(`confSERVER_KEY', `{folder}/relay.key')dnl
 INPUT_MAIL_FILTER(`postern', `S=inet:{socket}@127.0.0.1, F=T, T=C:5s;S:10s;R:10s;E:30s')dnl
 MAILER(`smtp')dnl
+"""
+
+BY_CERTIFICATE = """apps:
+  - name: by-certificate
+    tenant: contoso
+    certificates: ["*/CN=crm.contoso.com"]
+    method: connector
+    senders: [crm@contoso.com]
+"""
+
+# A CA, certificates of it for the relay and a client, and one the client made itself.
+CERTIFICATES = """
+req() { name=$1; shift; openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.pem "$@"; }
+req ca -x509 -subj /O=Contoso/CN=Contoso-CA
+req own -x509 -subj /O=Contoso/CN=crm.contoso.com
+for name in relay crm; do
+	req $name -subj /O=Contoso/CN=$name.contoso.com
+	mv $name.pem $name.csr
+	openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out $name.pem
+done
+chmod 600 *.key
 """
 
 START = """
@@ -75,7 +101,9 @@ class Sendmail(unittest.TestCase):
         with open(cls.policy) as f:
             policy = f.read()
         with open(cls.policy, "w") as f:
-            f.write(policy.replace("clients: [10.", "clients: [127."))
+            f.write(policy.replace("clients: [10.", "clients: [127.").replace("apps:\n", BY_CERTIFICATE))
+        subprocess.run(["sh", "-ec", CERTIFICATES], cwd=folder, check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
         cls.stand_in = pt.StandIn()
         cls.daemon = pt.Posternd(os.path.join(BUILD, "posternd"), cls.policy, cls.socket, folder + "/log").start()
         cls.addClassCleanup(lambda: cls.daemon.process.poll() is not None or cls.daemon.kill())
@@ -147,7 +175,32 @@ class Sendmail(unittest.TestCase):
         c.close()
         self.assertEqual(len(self.stand_in.find(b"Subject", b"no brackets")), 1)
 
-    def test_3_audit_has_the_queue_id(self):
+    def test_3_what_sendmail_adds_breaks_no_signature(self):
+        c = self.client("10.1.2.3")
+        raw = b"From: crm@contoso.com\r\nTo: bob@example.net\r\nSubject: bare header\r\n\r\nHello\r\n"
+        self.assertTrue(c.message("crm@contoso.com", ["bob@example.net"], raw)["data"].startswith("250"))
+        c.close()
+        got = self.stand_in.find(b"Subject", b"bare header")
+        self.assertEqual(len(got), 1)
+        self.assertIn(b"\r\nDate: ", got[0]["raw"])
+        self.assertIn(b"\r\nMessage-I", got[0]["raw"])
+        signed = pt.signatures(got[0]["raw"], self.records)
+        self.assertEqual([s[2] for s in signed], [True, True])
+
+    def test_4_a_certificate_counts_when_it_was_verified(self):
+        for name, code in (("crm", "250"), ("own", "550")):
+            c = self.client("10.7.7.7")
+            self.assertTrue(c.command("STARTTLS").startswith("220"))
+            tls = ssl.create_default_context(cafile=self.folder + "/ca.pem")
+            tls.check_hostname = False
+            tls.load_cert_chain("%s/%s.pem" % (self.folder, name), "%s/%s.key" % (self.folder, name))
+            c.socket = tls.wrap_socket(c.socket)
+            c.stream = c.socket.makefile("rb")
+            c.ehlo()
+            self.assertEqual(c.command("MAIL FROM:<crm@contoso.com>")[:3], code, name)
+            c.close()
+
+    def test_5_audit_has_the_queue_id(self):
         rows = pt.audit(self.folder + "/postern.db", "SELECT queue_id FROM messages WHERE verdict = 'accept'")
         self.assertTrue(rows and all(r["queue_id"] for r in rows), rows)
 

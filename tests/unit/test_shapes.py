@@ -155,7 +155,9 @@ CHANGES = {
     "a Cc, where none was": (lambda m: b"Cc: x@evil.example\r\n" + m, False),
     "a Content-Transfer-Encoding, where none was": (lambda m: b"Content-Transfer-Encoding: base64\r\n" + m, False),
     "a second Content-Type": (lambda m: b"Content-Type: text/html\r\n" + m, False),
-    "a second Date": (lambda m: b"Date: Mon, 9 Nov 2026 10:00:00 +0000\r\n" + m, False),
+    "another Date": (lambda m: m.replace(b"Date: Mon, 2 Nov", b"Date: Mon, 9 Nov"), False),
+    # Not noticed, so that MTAs may add what is missing: see `oversigned`.
+    "a second Date": (lambda m: b"Date: Mon, 9 Nov 2026 10:00:00 +0000\r\n" + m, True),
     "another From": (lambda m: m.replace(b"crm@contoso.com", b"ceo@contoso.com"), False),
     "no Subject": (lambda m: m.replace(SUBJECT, b""), False),
     "the Subject folded elsewhere": (lambda m: m.replace(

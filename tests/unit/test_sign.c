@@ -152,8 +152,9 @@ test_value(void **state)
 static void
 test_covered(void **state)
 {
-	static const char *const once[] = {"from", "reply-to", "subject", "date", "to", "cc", "message-id",
-					   "mime-version", "content-type", "content-transfer-encoding"};
+	static const char *const once[] = {"from", "reply-to", "subject", "to", "cc", "mime-version", "content-type",
+					   "content-transfer-encoding"};
+	static const char *const added[] = {"date", "message-id"};
 	static const char *const never[] = {"sender", "received", "return-path", "authentication-results", "bcc",
 					    "dkim-signature", "x-mailer"};
 	struct arena *a = arena_new(0);
@@ -171,11 +172,16 @@ test_covered(void **state)
 	assert_int_equal(signer->end(s, a, &r), 0);
 	tag(r.value, "h", out, sizeof out);
 	for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
-		int present = i == 0 || i == 2 || i == 4;
+		int present = i == 0 || i == 2 || i == 3;
 
 		if (times(out, once[i]) != 1 + present)
 			fail_msg("%s stands %d times in h=%s", once[i], times(out, once[i]), out);
 		assert_int_equal(signer_covers(once[i]), 1);
+	}
+	/* An MTA may add these where they are missing. */
+	for (size_t i = 0; i < sizeof added / sizeof added[0]; i++) {
+		assert_int_equal(times(out, added[i]), 0);
+		assert_int_equal(signer_covers(added[i]), 1);
 	}
 	for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
 		assert_int_equal(times(out, never[i]), 0);
