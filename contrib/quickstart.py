@@ -93,7 +93,8 @@ def main():
     print("""
 To point your own MTA at it (make install first; man postern.yaml, posternd, postern):
   Postfix:  smtpd_milters = unix:postern/milter.sock   non_smtpd_milters = $smtpd_milters
-            milter_default_action = tempfail           smtpd_forbid_bare_newline_exclusions =
+            milter_default_action = tempfail           smtpd_forbid_bare_newline = normalize
+            smtpd_forbid_bare_newline_exclusions =
   Sendmail: INPUT_MAIL_FILTER(`postern', `S=unix:/run/postern/milter.sock, F=T, T=C:5s;S:10s;R:10s;E:5m')
   Start in trial: "mode: monitor" in postern.yaml delivers everything and records what it would have refused.""")
     return 0

@@ -5,6 +5,7 @@
  */
 #include "gate/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -50,6 +51,7 @@ struct session {
 	bool after_cr;            /* the last octet of the body so far was CR */
 	size_t line;              /* octets of the body's present line */
 	struct record record;
+	char failure[120];        /* the reply when memory is short */
 };
 
 static const char *
@@ -169,9 +171,14 @@ go_on(struct session *s)
 static const struct reply *
 fail(struct session *s, const char *why)
 {
-	s->gate->log(s->gate->log_context, true, why);
-	s->reply = (struct reply){.action = ACTION_REFUSE, .code = 451, .enhanced = "4.3.0",
-				  .text = "[cannot-decide] the mail gate itself failed; try again later"};
+	char line[400];
+
+	snprintf(line, sizeof line, "%s%sverdict=defer reason=cannot-decide text=\"%s\"", s->id.s,
+		 s->id.s[0] == '\0' ? "" : " ", why);
+	s->gate->log(s->gate->log_context, true, line);
+	snprintf(s->failure, sizeof s->failure, "[cannot-decide] the mail gate itself failed; try again later%s%s%s",
+		 s->id.s[0] == '\0' ? "" : " (id ", s->id.s, s->id.s[0] == '\0' ? "" : ")");
+	s->reply = (struct reply){.action = ACTION_REFUSE, .code = 451, .enhanced = "4.3.0", .text = s->failure};
 	return &s->reply;
 }
 
