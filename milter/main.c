@@ -106,6 +106,7 @@ reload(void)
 	if (strcmp(s->policy->listen, listen_on) != 0)
 		say(true, "reload: listen changed to %s; that takes a restart", s->policy->listen);
 	say(false, "reload: policy %s of %s is in force", s->policy->digest, options.file);
+	store_keep(gate.store, (int64_t)s->policy->audit_keep * 1000);
 	snapshot_swap(gate.snapshots, s);
 }
 
@@ -165,7 +166,10 @@ open_store(const struct policy *p, char *error_r, size_t error_size)
 	};
 
 	gate.store = store_open(&o, error_r, error_size);
-	return gate.store == NULL ? -1 : 0;
+	if (gate.store == NULL)
+		return -1;
+	store_keep(gate.store, (int64_t)p->audit_keep * 1000);
+	return 0;
 }
 
 static int

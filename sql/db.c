@@ -177,6 +177,12 @@ db_last_number(const struct db *d)
 	return sqlite3_last_insert_rowid(d->handle);
 }
 
+int64_t
+db_changes(const struct db *d)
+{
+	return sqlite3_changes(d->handle);
+}
+
 bool
 db_in_transaction(const struct db *d)
 {

@@ -61,6 +61,9 @@ int64_t db_int(struct db_query *q, int column);
 /* The row number of the last insert. */
 int64_t db_last_number(const struct db *d);
 
+/* How many rows the last insert, update or delete changed. */
+int64_t db_changes(const struct db *d);
+
 /* Whether a transaction is open. */
 bool db_in_transaction(const struct db *d);
 

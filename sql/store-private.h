@@ -33,6 +33,10 @@ struct store_ops {
 	void (*close)(void *backend);
 	/* Commits the whole batch or nothing: 0, or -1 with a static text. */
 	int (*commit)(void *backend, const struct batch *b, const char **error_r);
+	/* Deletes up to `max` messages and refusals from before this wall time, and
+	 * looks through up to `max` counters for those that are free: how many were
+	 * deleted, or -1. NULL where nothing is kept. */
+	int (*prune)(void *backend, int64_t before_ms, int max);
 	/* From any thread, memory only. */
 	void (*peek)(void *backend, struct charge *charges, size_t n);
 

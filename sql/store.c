@@ -97,6 +97,12 @@ store_record(struct store *s, const struct record *r)
 	writer_record(s->writer, r);
 }
 
+void
+store_keep(struct store *s, int64_t keep_ms)
+{
+	writer_keep(s->writer, keep_ms);
+}
+
 int
 store_health(struct store *s, const char **error_r)
 {

@@ -115,6 +115,11 @@ struct id store_refuse(struct store *s, const struct refusal *r, bool *is_new_r)
  * with all its facts, without waiting for the disk. Copies what it needs. */
 void store_record(struct store *s, const struct record *r);
 
+/* How long messages and refusals are kept, in milliseconds of wall time; 0 (at
+ * first) for ever. What is older is deleted by and by, in steps that no message
+ * waits for longer than for another's write. */
+void store_keep(struct store *s, int64_t keep_ms);
+
 /* Reading, for everybody but the daemon: changes nothing, takes no lock that a
  * writer would wait for. One thread at a time. */
 struct store_reader;

@@ -86,6 +86,27 @@ is_idle(const struct counter *c, int64_t now_ms)
 	return window_used(&c->window, window_slot(now_ms, c->period)) == 0;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void
+usage_forget(struct usage *u, const int64_t *limit_ids, size_t n)
+{
+	if (n == 0)
+		return;
+	pthread_mutex_lock(&u->lock);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct counter *c = u->bucket[i]; c != NULL; c = c->next)
+			if (bsearch(&c->limit_id, limit_ids, n, sizeof *limit_ids, compare_ids) != NULL)
+				c->limit_id = c->limit_id_before = 0;
+	pthread_mutex_unlock(&u->lock);
+}
+
 void
 usage_detach(struct usage *u)
 {

@@ -57,6 +57,10 @@ uint64_t usage_add(struct usage *u, struct counter *c, int64_t now_ms, uint64_t 
 void usage_keep(struct usage *u, int64_t now_ms);
 void usage_undo(struct usage *u);
 
+/* Forgets which limit_id these counters have (ascending): their rows are deleted,
+ * for nothing of them is used any more. */
+void usage_forget(struct usage *u, const int64_t *limit_ids, size_t n);
+
 /* Forgets which limit_id the counters have, not what was used: the backend's
  * file is another one now. */
 void usage_detach(struct usage *u);

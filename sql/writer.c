@@ -18,6 +18,9 @@
 #define RECORDS_MAX 1024u
 #define REFUSALS_MAX 512u
 #define LOG_EVERY_MS 60000
+/* Rows deleted in one step, and how often a step is made when there is nothing more to delete. */
+#define PRUNE_ROWS 100
+#define PRUNE_EVERY_MS 1000
 
 struct waiter {
 	struct waiter *next;
@@ -43,8 +46,10 @@ struct writer {
 	size_t n_records;
 	unsigned long dropped;    /* records that found no room, not yet said */
 	const char *error;
+	int64_t keep_ms;
 
 	/* The thread's own. */
+	int64_t pruned_ms;        /* when a step last found nothing to delete */
 	const struct store_ops *ops;
 	void *backend;
 	struct refusals *refusals;
@@ -200,6 +205,22 @@ wait_for_work(struct writer *w)
 			break;
 }
 
+/* One step of deleting what is older than is kept; a backlog takes a step after
+ * each batch. */
+static void
+prune(struct writer *w)
+{
+	int64_t now = boot_ms(w), keep;
+
+	pthread_mutex_lock(&w->lock);
+	keep = w->keep_ms;
+	pthread_mutex_unlock(&w->lock);
+	if (keep == 0 || w->ops->prune == NULL || w->error != NULL || now - w->pruned_ms < PRUNE_EVERY_MS)
+		return;
+	if (w->ops->prune(w->backend, w->options.clock->wall_ms(w->options.clock->context) - keep, PRUNE_ROWS) <= 0)
+		w->pruned_ms = now;
+}
+
 static void *
 run(void *arg)
 {
@@ -214,6 +235,7 @@ run(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		write_batch(w);
 		log_dropped(w);
+		prune(w);
 	} while (!stopping || (w->batch.n_refusals == REFUSALS_MAX && w->error == NULL));
 	return NULL;
 }
@@ -300,6 +322,14 @@ writer_record(struct writer *w, const struct record *r)
 	}
 	pthread_mutex_unlock(&w->lock);
 	arena_free(&q.arena);
+}
+
+void
+writer_keep(struct writer *w, int64_t keep_ms)
+{
+	pthread_mutex_lock(&w->lock);
+	w->keep_ms = keep_ms;
+	pthread_mutex_unlock(&w->lock);
 }
 
 int

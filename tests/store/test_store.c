@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "sql/store.h"
 
@@ -179,6 +181,82 @@ readers_see_present_use(void **state)
 	boot += 100000;
 	assert_null(store_reader_open("sqlite:/nonexistent/x", text, sizeof text));
 	assert_non_null(strstr(text, "No such file"));
+}
+
+static int64_t
+count_rows(const char *query)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+	int64_t n = -1;
+
+	if (sqlite3_open_v2(url + strlen("sqlite:"), &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, query, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+#define ALL_ROWS "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM charges) + (SELECT count(*) FROM refusals)"
+
+static void
+refuse_one(struct store *s, const char *id)
+{
+	struct refusal r = { .id = id, .time = wall, .stage = "mail", .verdict = "reject", .reason = id, .enhanced = "",
+		.text = "", .app = "", .tenant = "", .method = "", .client = "", .login = "", .tls = "", .certificate = "",
+		.certificate_issuer = "", .sender = "", .header_from = "", .recipient = "", .queue_id = "" };
+	bool is_new;
+
+	(void)store_refuse(s, &r, &is_new);
+}
+
+/* What is older than is kept goes, in steps; what is younger stays; counters of
+ * which nothing is used go too, and count right when they come again. */
+static void
+old_rows_are_deleted(void **state)
+{
+	struct store *s = open_store();
+	const struct timespec tick = { .tv_nsec = 20000000 };
+	int64_t young;
+
+	(void)state;
+	for (int i = 0; i < 250; i++)
+		assert_true(charge_one(s, 0));
+	assert_true(charge_one(s, 10));
+	refuse_one(s, "old");
+	store_close(&s);
+	wall += 2 * 86400000LL;
+	boot += 2 * 86400000LL;
+	s = open_store();
+	assert_true(charge_one(s, 10));
+	refuse_one(s, "young");
+	store_close(&s);
+	s = open_store();
+	assert_true(count_rows(ALL_ROWS) > 500);
+	store_keep(s, 86400000);
+	for (int i = 0; i < 500 && count_rows(ALL_ROWS) > 3; i++) {
+		boot += 10;
+		nanosleep(&tick, NULL);
+	}
+	young = count_rows("SELECT count(*) FROM messages WHERE time > 0 AND id IN (SELECT message_id FROM charges)");
+	assert_int_equal(young, 1);
+	assert_int_equal(count_rows(ALL_ROWS), 3);
+	assert_int_equal(count_rows("SELECT count(*) FROM refusals WHERE reason = 'young'"), 1);
+	assert_false(charge_one(s, 1));
+	boot += 62000;
+	for (int i = 0; i < 500 && count_rows("SELECT count(*) FROM limits") > 0; i++) {
+		boot += 1000;
+		nanosleep(&tick, NULL);
+	}
+	assert_int_equal(count_rows("SELECT count(*) FROM limits"), 0);
+	assert_true(charge_one(s, 10));
+	assert_false(charge_one(s, 1));
+	store_close(&s);
+	s = open_store();
+	assert_false(charge_one(s, 1));
+	store_close(&s);
+	boot += 100000;
 }
 
 static char last_line[300];
@@ -354,6 +432,7 @@ main(void)
 		cmocka_unit_test(a_bad_message_fails_alone),
 		cmocka_unit_test(readers_see_present_use),
 		cmocka_unit_test(strange_clocks_are_said),
+		cmocka_unit_test(old_rows_are_deleted),
 		cmocka_unit_test(use_survives_restart_and_clock),
 		cmocka_unit_test(moved_file_is_noticed),
 		cmocka_unit_test(second_writer_is_refused),
