@@ -6,6 +6,7 @@ libpolicy_a_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS) $(PSL_CFLAGS)
 libpolicy_a_SOURCES = \
 	policy/address.c policy/address.h \
 	policy/alignment.c policy/alignment.h \
+	policy/charset.c policy/charset.h \
 	policy/decide.c policy/decide.h \
 	policy/display.c policy/display.h \
 	policy/domain.c policy/domain.h \
@@ -18,4 +19,5 @@ libpolicy_a_SOURCES = \
 	policy/pattern.c \
 	policy/policy.c policy/policy.h \
 	policy/reason.c policy/reason.h \
-	policy/trace.c policy/trace.h
+	policy/trace.c policy/trace.h \
+	policy/transfer.c policy/transfer.h

@@ -19,4 +19,10 @@ TESTS += tests/unit/test_network
 tests_unit_test_network_SOURCES = tests/unit/test_network.c
 tests_unit_test_network_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_network_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_charset
+TESTS += tests/unit/test_charset
+tests_unit_test_charset_SOURCES = tests/unit/test_charset.c
+tests_unit_test_charset_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_charset_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 endif
