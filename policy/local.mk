@@ -16,8 +16,10 @@ libpolicy_a_SOURCES = \
 	policy/message.c policy/message.h \
 	policy/method.c policy/method.h \
 	policy/network.c policy/network.h \
+	policy/param.c policy/param.h \
 	policy/pattern.c \
 	policy/policy.c policy/policy.h \
 	policy/reason.c policy/reason.h \
 	policy/trace.c policy/trace.h \
-	policy/transfer.c policy/transfer.h
+	policy/transfer.c policy/transfer.h \
+	policy/words.c policy/words.h
