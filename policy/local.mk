@@ -10,13 +10,16 @@ libpolicy_a_SOURCES = \
 	policy/decide.c policy/decide.h \
 	policy/display.c policy/display.h \
 	policy/domain.c policy/domain.h \
+	policy/flow.c policy/flow.h \
 	policy/header.c policy/header.h \
 	policy/identify.c policy/identify.h \
 	policy/limit.c policy/limit.h \
 	policy/message.c policy/message.h \
 	policy/method.c policy/method.h \
+	policy/mime.c policy/mime.h \
 	policy/network.c policy/network.h \
 	policy/param.c policy/param.h \
+	policy/part.c policy/part.h \
 	policy/pattern.c \
 	policy/policy.c policy/policy.h \
 	policy/reason.c policy/reason.h \

@@ -26,6 +26,12 @@ tests_unit_test_charset_SOURCES = tests/unit/test_charset.c
 tests_unit_test_charset_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_charset_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/test_mime
+TESTS += tests/unit/test_mime
+tests_unit_test_mime_SOURCES = tests/unit/test_mime.c
+tests_unit_test_mime_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_mime_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/test_words
 TESTS += tests/unit/test_words
 tests_unit_test_words_SOURCES = tests/unit/test_words.c
