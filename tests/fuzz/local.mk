@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-FUZZERS = tests/fuzz/fuzz_address tests/fuzz/fuzz_policy_file tests/fuzz/fuzz_session
+FUZZERS = tests/fuzz/fuzz_address tests/fuzz/fuzz_mime tests/fuzz/fuzz_policy_file tests/fuzz/fuzz_session
 FUZZING_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 FUZZING_LIBS = libfile.a libpolicy.a libbase.a $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
 
@@ -9,6 +9,9 @@ EXTRA_PROGRAMS += $(FUZZERS)
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c
 tests_fuzz_fuzz_address_LDFLAGS = $(FUZZING_LINK)
 tests_fuzz_fuzz_address_LDADD = $(FUZZING_LIBS)
+tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz_mime.c
+tests_fuzz_fuzz_mime_LDFLAGS = $(FUZZING_LINK)
+tests_fuzz_fuzz_mime_LDADD = $(FUZZING_LIBS)
 tests_fuzz_fuzz_policy_file_SOURCES = tests/fuzz/fuzz_policy_file.c
 tests_fuzz_fuzz_policy_file_LDFLAGS = $(FUZZING_LINK)
 tests_fuzz_fuzz_policy_file_LDADD = $(FUZZING_LIBS)
@@ -17,6 +20,6 @@ tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c tests/scenario/fake.
 tests_fuzz_fuzz_session_LDFLAGS = $(FUZZING_LINK) -Wl,--wrap=malloc -Wl,--wrap=calloc
 tests_fuzz_fuzz_session_LDADD = $(FUZZING_LIBS)
 
-EXTRA_DIST += tests/fuzz/run
+EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz_mime.dict
 fuzzers: $(FUZZERS)
 .PHONY: fuzzers
