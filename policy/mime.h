@@ -10,6 +10,11 @@
  * decides by what was read must ask. Two readers that see one message
  * differently are how content gets past a filter.
  *
+ * A message within the message is read like its own parts, but not when it
+ * claims to be base64 or quoted-printable, which RFC 2046 section 5.2.1
+ * forbids: then it is uncertain, as is a multipart that does, which is read as
+ * it stands.
+ *
  * What is not looked into: archives and documents, TNEF, uuencoded text within
  * plain text, encrypted and opaquely signed parts (rules can name their types),
  * and charsets that only the text itself claims (HTML's meta). Bare CR and LF
