@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 noinst_LIBRARIES += libpolicy.a
-libpolicy_a_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS) $(PSL_CFLAGS)
+libpolicy_a_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS) $(PSL_CFLAGS) $(PCRE2_CFLAGS)
 libpolicy_a_SOURCES = \
 	policy/address.c policy/address.h \
 	policy/alignment.c policy/alignment.h \
@@ -18,4 +18,6 @@ libpolicy_a_SOURCES = \
 	policy/pattern.c \
 	policy/policy.c policy/policy.h \
 	policy/reason.c policy/reason.h \
+	policy/regex.c policy/regex.h policy/regex-private.h \
+	policy/regex_pattern.c policy/regex_scan.c \
 	policy/trace.c policy/trace.h

@@ -7,5 +7,5 @@ TESTS += tests/unit/test_policy_file
 tests_unit_test_policy_file_SOURCES = tests/unit/test_policy_file.c
 tests_unit_test_policy_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_policy_file_LDADD = libfile.a libpolicy.a libbase.a \
-	$(CMOCKA_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
+	$(CMOCKA_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)
 endif

@@ -6,17 +6,23 @@ check_PROGRAMS += tests/unit/test_address
 TESTS += tests/unit/test_address
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
 tests_unit_test_address_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_address_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_address_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_limit
 TESTS += tests/unit/test_limit
 tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_limit_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_limit_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/test_network
 TESTS += tests/unit/test_network
 tests_unit_test_network_SOURCES = tests/unit/test_network.c
 tests_unit_test_network_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_network_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_network_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_regex
+TESTS += tests/unit/test_regex
+tests_unit_test_regex_SOURCES = tests/unit/test_regex.c
+tests_unit_test_regex_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_regex_LDADD = libpolicy.a libbase.a $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
 endif
