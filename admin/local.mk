@@ -13,4 +13,4 @@ postern_SOURCES = \
 	admin/schema.c
 postern_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) \
-	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
+	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)

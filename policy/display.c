@@ -10,18 +10,9 @@
 
 #include "base/text.h"
 #include "policy/address.h"
+#include "policy/words.h"
 
 enum charset { CHARSET_UNKNOWN, CHARSET_ASCII, CHARSET_UTF8, CHARSET_LEGACY, CHARSET_GB18030, CHARSET_ISO2022 };
-
-/* One encoded word in the raw text. */
-struct word {
-	const char *charset;
-	size_t charset_len;
-	char encoding;          /* 'b' or 'q' */
-	const char *body;
-	size_t body_len;
-	size_t len;             /* octets of the whole word */
-};
 
 struct decoder {
 	char *out;
@@ -52,46 +43,15 @@ static const struct {
 };
 
 static enum charset
-find_charset(const struct word *w)
+find_charset(const struct encoded_word *w)
 {
 	char name[32];
-	const char *star = memchr(w->charset, '*', w->charset_len);
-	size_t len = star != NULL ? (size_t)(star - w->charset) : w->charset_len;
 
-	if (len >= sizeof name)
-		return CHARSET_UNKNOWN;
-	memcpy(name, w->charset, len);
-	name[len] = '\0';
-	for (size_t i = 0; i < sizeof charsets / sizeof charsets[0]; i++)
+	words_charset(w, name);
+	for (size_t i = 0; name[0] != '\0' && i < sizeof charsets / sizeof charsets[0]; i++)
 		if (text_glob(charsets[i].pattern, name))
 			return charsets[i].charset;
 	return CHARSET_UNKNOWN;
-}
-
-/* The encoded word at s; false when it is none that is well formed. */
-static bool
-find_word(const char *s, const char *end, struct word *w)
-{
-	const char *p = s + 2;
-
-	w->charset = p;
-	while (p < end && *p > ' ' && *p <= '~' && strchr("()<>@,;:\\\"/[]?.=", *p) == NULL)
-		p++;
-	w->charset_len = (size_t)(p - w->charset);
-	if (w->charset_len == 0 || end - p < 3 || p[0] != '?' || p[2] != '?')
-		return false;
-	w->encoding = text_lower_char(p[1]);
-	if (w->encoding != 'b' && w->encoding != 'q')
-		return false;
-	p += 3;
-	w->body = p;
-	while (p < end && *p > ' ' && *p <= '~' && *p != '?')
-		p++;
-	w->body_len = (size_t)(p - w->body);
-	if (end - p < 2 || p[0] != '?' || p[1] != '=')
-		return false;
-	w->len = (size_t)(p + 2 - s);
-	return true;
 }
 
 static void
@@ -163,78 +123,6 @@ put(struct decoder *d, enum charset charset, char c)
 	d->out[d->len++] = c;
 }
 
-static int
-hex_value(char c)
-{
-	c = text_lower_char(c);
-	if (text_is_digit(c))
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static void
-decode_q(struct decoder *d, enum charset charset, const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		int high = i + 2 < len ? hex_value(s[i + 1]) : -1;
-		int low = i + 2 < len ? hex_value(s[i + 2]) : -1;
-
-		if (s[i] == '_') {
-			put(d, charset, ' ');
-		} else if (s[i] == '=' && high >= 0 && low >= 0) {
-			put(d, charset, (char)(unsigned char)(high * 16 + low));
-			i += 2;
-		} else {
-			if (s[i] == '=')
-				d->is_certain = false;
-			put(d, charset, s[i]);
-		}
-	}
-}
-
-static int
-base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (text_is_digit(c))
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
-static void
-decode_b(struct decoder *d, enum charset charset, const char *s, size_t len)
-{
-	unsigned bits = 0, n = 0;
-	size_t padding = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		int v = base64_value(s[i]);
-
-		if (s[i] == '=') {
-			padding++;
-			continue;
-		}
-		if (v < 0 || padding > 0) {
-			d->is_certain = false;
-			if (v < 0)
-				continue;
-		}
-		bits = (bits << 6 | (unsigned)v) & 0xffffffu;
-		n += 6;
-		if (n >= 8) {
-			n -= 8;
-			put(d, charset, (char)(unsigned char)(bits >> n & 0xffu));
-		}
-	}
-	if (len % 4 != 0 || padding > 2 || (n > 0 && (bits & ((1u << n) - 1)) != 0))
-		d->is_certain = false;
-}
-
 /* All since the last check must be UTF-8. */
 static void
 check_utf8(struct decoder *d)
@@ -245,20 +133,22 @@ check_utf8(struct decoder *d)
 }
 
 static void
-decode_word(struct decoder *d, const struct word *w)
+decode_word(struct decoder *d, const struct encoded_word *w)
 {
 	enum charset charset = find_charset(w);
 	bool is_utf8 = charset == CHARSET_UTF8 || charset == CHARSET_ASCII;
+	/* No octet makes more than one of output: they wait where it will stand. */
+	const char *octets = d->out + d->len;
+	size_t n;
 
 	if (charset == CHARSET_UNKNOWN)
 		d->is_certain = false;
 	if (!is_utf8)
 		check_utf8(d);
 	start_word(d);
-	if (w->encoding == 'b')
-		decode_b(d, charset, w->body, w->body_len);
-	else
-		decode_q(d, charset, w->body, w->body_len);
+	n = words_octets(w, d->out + d->len, &d->is_certain);
+	for (size_t i = 0; i < n; i++)
+		put(d, charset, octets[i]);
 	if (d->escape > 0)
 		d->is_certain = false;
 	if (!is_utf8)
@@ -270,7 +160,7 @@ display_decode(struct arena *a, const char *raw, size_t len, struct display *r)
 {
 	struct decoder d = { .out = arena_alloc(a, len + 1), .is_certain = true };
 	const char *s = raw, *end = raw + len;
-	struct word w;
+	struct encoded_word w;
 
 	r->text = "";
 	r->has_encoded_word = false;
@@ -281,7 +171,7 @@ display_decode(struct arena *a, const char *raw, size_t len, struct display *r)
 		bool is_mark = end - s >= 2 && s[0] == '=' && s[1] == '?';
 		const char *next;
 
-		if (!is_mark || !find_word(s, end, &w)) {
+		if (!is_mark || !words_find(s, end, &w)) {
 			d.is_certain = d.is_certain && !is_mark;
 			d.out[d.len++] = *s++;
 			continue;
@@ -296,6 +186,7 @@ display_decode(struct arena *a, const char *raw, size_t len, struct display *r)
 			s = next;
 	}
 	check_utf8(&d);
+	d.out[d.len] = '\0';
 	r->text = d.out;
 	r->is_certain = d.is_certain;
 }

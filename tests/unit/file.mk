@@ -3,7 +3,7 @@
 
 if HAVE_CMOCKA
 POLICY_FILE_LIBS = libfile.a libpolicy.a libbase.a \
-	$(CMOCKA_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
+	$(CMOCKA_LIBS) $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)
 POLICY_FILE_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 
 check_PROGRAMS += tests/unit/test_policy_file
