@@ -61,6 +61,15 @@ struct accepted_domain {
 	unsigned line;
 };
 
+/* One accepted-domain file. */
+struct accepted_source {
+	const char *file;
+	int64_t modified;               /* seconds since 1970 UTC, as its file system has it */
+	size_t n_domains;
+	const char *policy_file;        /* where the policy names it */
+	unsigned line, column;
+};
+
 struct tenant {
 	const char *name;
 	enum connector_auth connector_auth;
@@ -71,6 +80,9 @@ struct tenant {
 	size_t n_limits;
 	struct accepted_domain *domains;
 	size_t n_domains;
+	struct accepted_source *sources;
+	size_t n_sources;
+	uint64_t sources_max_age;       /* seconds; a file older than that is to be warned of */
 };
 
 struct signing_key {

@@ -21,8 +21,10 @@ struct build {
 };
 
 /* The octets of a regular file in the scratch arena, NUL after them, counted
- * into the digest; NULL with *error_r (static or from strerror). */
-const char *build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, const char **error_r);
+ * into the digest; NULL with *error_r (static or from strerror). modified_r,
+ * unless NULL: the time of its last change, in seconds since 1970. */
+const char *build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, int64_t *modified_r,
+			    const char **error_r);
 
 /* `path` as it is when absolute, otherwise below the policy file's folder. */
 const char *build_path(struct build *b, const char *path);
@@ -49,11 +51,13 @@ bool build_app(struct build *b, const struct node *n, struct app *a);
 /* The checks that need the whole policy. */
 void build_cross_check(struct build *b);
 
-/* Reads one accepted-domain file; *list grows in the scratch arena. */
+/* Reads one accepted-domain file; *list grows in the scratch arena. *source_r
+ * is complete where the file could be read. */
 struct domain_list {
 	struct accepted_domain *rows;
 	size_t n, capacity;
 };
-void accepted_read(struct build *b, const struct node *where, struct domain_list *list);
+void accepted_read(struct build *b, const struct node *where, struct domain_list *list,
+		   struct accepted_source *source_r);
 
 #endif

@@ -58,7 +58,7 @@ read_all(int fd, char *s, size_t size)
 }
 
 static const char *
-read_open_file(struct build *b, int fd, size_t max, size_t *len_r, const char **error_r)
+read_open_file(struct build *b, int fd, size_t max, size_t *len_r, int64_t *modified_r, const char **error_r)
 {
 	struct stat st;
 	ssize_t n;
@@ -79,12 +79,15 @@ read_open_file(struct build *b, int fd, size_t max, size_t *len_r, const char **
 		return NULL;
 	}
 	*len_r = (size_t)n;
+	if (modified_r != NULL)
+		*modified_r = st.st_mtime;
 	add_to_digest(b, s, *len_r);
 	return s;
 }
 
 const char *
-build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, const char **error_r)
+build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, int64_t *modified_r,
+		const char **error_r)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	const char *s;
@@ -93,7 +96,7 @@ build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, co
 		*error_r = strerror(errno);
 		return NULL;
 	}
-	s = read_open_file(b, fd, max, len_r, error_r);
+	s = read_open_file(b, fd, max, len_r, modified_r, error_r);
 	close(fd);
 	return s;
 }
@@ -114,7 +117,7 @@ add_source(struct build *b, struct sources *all, const char *path, const struct 
 	struct node *root;
 	size_t len;
 
-	s = build_read_file(b, path, POLICY_FILE_MAX, &len, &error);
+	s = build_read_file(b, path, POLICY_FILE_MAX, &len, NULL, &error);
 	if (s == NULL && where == NULL)
 		problems_add(b->problems, true, path, 0, 0, "the file cannot be read: %s", error);
 	else if (s == NULL)

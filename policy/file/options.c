@@ -34,6 +34,9 @@ const struct block schema_audit = {.title = "the audit block", ROWS(audit_option
 static const struct option tenant_options[] = {
 	[TENANT_ACCEPTED_DOMAINS] = {.name = "accepted-domains", .type = OPTION_LIST, .is_required = true,
 		.help = "Files with the tenant's accepted domains: Get-AcceptedDomain as CSV or JSON, or one domain a line."},
+	[TENANT_ACCEPTED_DOMAINS_MAX_AGE] = {.name = "accepted-domains-max-age", .type = OPTION_DURATION,
+		.standard = "30 days", .min = DAY, .max = 36500 * DAY,
+		.help = "How long after its last change such a file is trusted to be up to date; an older one is warned of."},
 	[TENANT_CONNECTOR_AUTH] = {.name = "connector-auth", .type = OPTION_WORD, .words = connector_words,
 		.standard = "ip",
 		.help = "How Exchange Online knows the relay; a null sender may leave only by certificate."},
