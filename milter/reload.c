@@ -142,7 +142,7 @@ reload_again(void)
 	struct snapshot *s = reload_read(state.file, before);
 
 	if (FAULT("slow-reload"))
-		nanosleep(&(const struct timespec){.tv_nsec = 300000000}, NULL);
+		nanosleep(&(const struct timespec){.tv_sec = 1}, NULL);
 	if (s == NULL) {
 		if (state.broken_ms == 0)
 			state.broken_ms = now_ms();
