@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "admin/command.h"
+#include "base/clock.h"
 #include "gate/snapshot.h"
-#include "policy/file/file.h"
 
 static int
 usage(FILE *to, int status)
@@ -23,52 +23,41 @@ usage(FILE *to, int status)
 	return status;
 }
 
-/* Says what is wrong with keys at the place that names them; how many cannot
- * be used. */
-static size_t
-check_keys(const struct snapshot *s)
+static void
+print_lists(const struct policy *p, int64_t now_ms)
 {
-	size_t n = 0, unusable = 0;
+	for (size_t i = 0; i < p->n_tenants; i++) {
+		for (size_t j = 0; j < p->tenants[i].n_sources; j++) {
+			const struct accepted_source *a = &p->tenants[i].sources[j];
+			int64_t days = snapshot_age_days(a, now_ms);
 
-	for (size_t i = 0; i < s->policy->n_signing; i++) {
-		for (size_t j = 0; j < s->policy->signing[i].n_keys; j++, n++) {
-			const struct signing_key *where = &s->policy->signing[i].keys[j];
-			const struct key *k = s->key[n];
-
-			unusable += !k->usable;
-			if (k->problem != NULL && k->problem[0] != '\0')
-				printf("%s:%u:%u: %s: key %s %s\n", where->policy_file, where->line, where->column,
-				       k->usable ? "warning" : "error", k->file, k->problem);
+			printf("%s: %zu accepted domains of %s, %lld day%s old\n", a->file, a->n_domains,
+			       p->tenants[i].name, (long long)days, days == 1 ? "" : "s");
 		}
 	}
-	return unusable;
 }
 
 static int
 check(const char *file)
 {
+	const struct clock *clock = clock_system();
+	int64_t now_ms = clock->wall_ms(clock->context);
 	struct problems *problems = NULL;
-	struct policy *p = policy_load(file, &problems);
-	struct snapshot *s;
-	size_t unusable;
+	struct snapshot *s = snapshot_load(file, NULL, now_ms, &problems);
+	bool good = s != NULL && problems_errors(problems) == 0;
 
-	if (problems != NULL)
-		problems_print(problems, stdout);
-	problems_free(&problems);
-	if (p == NULL)
-		return 1;
-	s = snapshot_new(p);
-	if (s == NULL) {
-		policy_unref(&p);
+	if (problems == NULL)
 		fputs("postern check: out of memory\n", stderr);
-		return 1;
-	}
-	unusable = check_keys(s);
-	if (unusable == 0)
-		printf("%s: good: %zu apps, %zu tenants, %zu accepted domains, %zu keys\n", file, p->n_apps,
-		       p->n_tenants, p->n_index, p->n_keys);
+	else
+		problems_print(problems, stdout);
+	if (s != NULL)
+		print_lists(s->policy, now_ms);
+	if (good)
+		printf("%s: good: %zu apps, %zu tenants, %zu accepted domains, %zu keys\n", file, s->policy->n_apps,
+		       s->policy->n_tenants, s->policy->n_index, s->policy->n_keys);
+	problems_free(&problems);
 	snapshot_unref(&s);
-	return unusable == 0 ? 0 : 1;
+	return good ? 0 : 1;
 }
 
 int

@@ -14,6 +14,7 @@
 
 #include "admin/command.h"
 #include "admin/database.h"
+#include "admin/explain.h"
 #include "admin/saved.h"
 #include "base/json.h"
 #include "gate/session.h"
@@ -27,6 +28,7 @@ struct question {
 	char **rcpt;
 	size_t n_rcpt;
 	bool json, help, has_client;
+	bool is_past;           /* `message` is an audit id */
 	const char *message;    /* path, "-", or NULL for a plain one */
 };
 
@@ -42,6 +44,7 @@ static void
 usage(void)
 {
 	fputs("usage: postern explain [OPTION...] --client ADDRESS --sender ADDRESS --rcpt ADDRESS... [MESSAGE]\n"
+	      "       postern explain [-c FILE] [--json] ID     what was decided of a message, by its audit id\n"
 	      "  -c, --config FILE          the policy file (default " COMMAND_POLICY_FILE ")\n"
 	      "      --client ADDRESS       where the app connects from; \"local\" for mail handed in on the relay itself\n"
 	      "      --login NAME           what it logs in as\n"
@@ -157,7 +160,9 @@ read_options(int argc, char **argv, struct question *q)
 	if (argc - optind > 1)
 		return bad_usage(argv[optind + 1], "is one message too many");
 	q->message = argv[optind];
-	return check_question(q);
+	q->is_past = q->message != NULL && !q->has_client && q->mail.sender == NULL && q->n_rcpt == 0 &&
+		     explain_is_id(q->message);
+	return q->is_past ? 0 : check_question(q);
 }
 
 /* A message from the sender; for the null sender from the first address that
@@ -399,6 +404,8 @@ command_explain(int argc, char **argv)
 		r = read_options(argc, argv, &q);
 	if (r == 0 && q.help) {
 		usage();
+	} else if (r == 0 && q.is_past) {
+		r = explain_past(q.file, q.message, q.json);
 	} else if (r == 0 && q.message != NULL && saved_read(q.message, &t, &error) != 0) {
 		fprintf(stderr, "postern explain: %s: %s\n", q.message, error);
 		r = 1;

@@ -6,10 +6,13 @@ postern_SOURCES = \
 	admin/check.c \
 	admin/command.h \
 	admin/database.c admin/database.h \
-	admin/explain.c \
+	admin/difference.c admin/difference.h \
+	admin/explain.c admin/explain.h admin/explain_past.c \
 	admin/main.c \
 	admin/saved.c \
 	admin/saved.h \
+	admin/when.c admin/when.h \
+	admin/simulate.c \
 	admin/schema.c
 postern_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) \

@@ -23,6 +23,16 @@
 #define BOOT_CLOCK CLOCK_MONOTONIC
 #endif
 
+void
+clock_write(int64_t ms, char text[CLOCK_TEXT_SIZE])
+{
+	time_t t = (time_t)(ms / 1000);
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL || strftime(text, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(text, CLOCK_TEXT_SIZE, "?");
+}
+
 static int64_t
 read_ms(clockid_t id)
 {

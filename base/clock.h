@@ -21,6 +21,10 @@ struct clock {
 	void *context;
 };
 
+/* "2026-11-24T10:00:00Z" for milliseconds since 1970 UTC. */
+#define CLOCK_TEXT_SIZE 32
+void clock_write(int64_t ms, char text[CLOCK_TEXT_SIZE]);
+
 /* The machine's own clock. boot_id is read once; any thread may call it. */
 const struct clock *clock_system(void);
 

@@ -36,6 +36,20 @@ struct record_rule {
 	bool decided;          /* the verdict is this rule's */
 };
 
+/* A rule of a policy as the audit remembers it, so that what it asked of a
+ * message is known later. */
+struct policy_rule {
+	const char *name;
+	const char *conditions; /* digest of its conditions, hexadecimal */
+};
+
+/* The rules of one policy, in their order. */
+struct policy_note {
+	const char *policy;    /* its digest, as in record.policy */
+	const struct policy_rule *rules;
+	size_t n_rules;
+};
+
 struct record {
 	const char *id;        /* audit id, 26 characters */
 	int64_t time;

@@ -16,4 +16,6 @@ dist_guide_DATA = \
 	doc/guide/policy.md \
 	doc/guide/postfix.md \
 	doc/guide/refusals.md \
-	doc/guide/sendmail.md
+	doc/guide/rules.md \
+	doc/guide/sendmail.md \
+	doc/guide/simulate.md

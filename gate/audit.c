@@ -51,7 +51,7 @@ kept_subject(const struct message *m)
 	const char *s;
 
 	if (m->policy->subjects == SUBJECTS_DROP)
-		return "";
+		return "#"; /* there may have been one */
 	s = unfolded(m, "Subject");
 	if (s[0] == '\0' || m->policy->subjects == SUBJECTS_KEEP)
 		return s;
@@ -127,6 +127,22 @@ fill_signatures(struct record *r, const struct message *m, const struct audit_co
 	}
 }
 
+static void
+fill_rules(struct record *r, const struct message *m)
+{
+	size_t n = 0;
+
+	for (const struct rule_match *x = m->rule_matches; x != NULL; x = x->next)
+		n++;
+	r->rule = n == 0 ? NULL : arena_array(m->arena, n, sizeof *r->rule);
+	for (const struct rule_match *x = m->rule_matches; r->rule != NULL && x != NULL; x = x->next)
+		r->rule[r->n_rule++] = (struct record_rule){
+			.name = x->rule->name, .action = rule_action_name(x->rule->action),
+			.mode = x->rule->is_on_trial ? "monitor" : "enforce",
+			.answer = x->answer == FOUND_YES ? "yes" : "unknown", .decided = x->decided,
+		};
+}
+
 /* All but recipients, signatures and trace. */
 static void
 fill_decision(struct record *r, const struct message *m, const struct audit_context *c)
@@ -162,6 +178,7 @@ audit_record(struct record *r, const struct message *m, const struct audit_conte
 	fill_decision(r, m, c);
 	fill_recipients(r, m);
 	fill_signatures(r, m, c);
+	fill_rules(r, m);
 	trace_write(&m->trace, &trace);
 	r->trace = arena_string(m->arena, text_string(&trace));
 	text_free(&trace);
@@ -184,5 +201,6 @@ audit_refusal(struct refusal *r, const struct message *m, const struct decision 
 			  ? printable(m->arena, m->sender_typed) : m->sender.text,
 		.header_from = m->from.address.text,
 		.recipient = recipient == NULL ? "" : recipient, .queue_id = c->queue_id,
+		.policy = m->policy->digest,
 	};
 }

@@ -39,6 +39,8 @@ struct held {
 	struct key key;
 	EVP_PKEY *pkey;
 	char *pem;               /* as text, for a signer that cannot be given the key */
+	bool in_table;
+	size_t number;           /* in the table */
 	char token[64];
 };
 
@@ -56,8 +58,9 @@ static struct {
 
 #define TOKEN_FORMAT "-----POSTERN KEY %zu-----\n"
 
+/* Gives the key a number and the token with it. One key may have several. */
 static int
-table_add(EVP_PKEY *pkey, size_t *number_r)
+table_add(struct held *h)
 {
 	EVP_PKEY **slot;
 	size_t i;
@@ -71,8 +74,10 @@ table_add(EVP_PKEY *pkey, size_t *number_r)
 		table.slot[table.n++] = NULL;
 	}
 	if (i < table.n) {
-		table.slot[i] = pkey;
-		*number_r = i;
+		table.slot[i] = h->pkey;
+		h->number = i;
+		h->in_table = true;
+		snprintf(h->token, sizeof h->token, TOKEN_FORMAT, i);
 		r = 0;
 	}
 	pthread_rwlock_unlock(&table.lock);
@@ -80,13 +85,14 @@ table_add(EVP_PKEY *pkey, size_t *number_r)
 }
 
 static void
-table_remove(const EVP_PKEY *pkey)
+table_remove(struct held *h)
 {
+	if (!h->in_table)
+		return;
 	pthread_rwlock_wrlock(&table.lock);
-	for (size_t i = 0; i < table.n; i++)
-		if (table.slot[i] == pkey)
-			table.slot[i] = NULL;
+	table.slot[h->number] = NULL;
 	pthread_rwlock_unlock(&table.lock);
+	h->in_table = false;
 }
 
 typedef EVP_PKEY *read_function(BIO *, EVP_PKEY **, pem_password_cb *, void *);
@@ -138,18 +144,23 @@ wipe_string(char *s)
 	}
 }
 
+static void
+let_go(struct held *h)
+{
+	table_remove(h);
+	EVP_PKEY_free(h->pkey);
+	wipe_string(h->pem);
+	h->pkey = NULL;
+	h->pem = NULL;
+}
+
 void
 keys_free(struct keys **k)
 {
 	if (*k == NULL)
 		return;
-	for (struct held *h = (*k)->first; h != NULL; h = h->next) {
-		if (h->pkey != NULL) {
-			table_remove(h->pkey);
-			EVP_PKEY_free(h->pkey);
-		}
-		wipe_string(h->pem);
-	}
+	for (struct held *h = (*k)->first; h != NULL; h = h->next)
+		let_go(h);
 	arena_free(&(*k)->arena);
 	free(*k);
 	*k = NULL;
@@ -350,7 +361,6 @@ load(struct keys *set, struct held *h)
 {
 	struct key *k = &h->key;
 	const char *problem = NULL;
-	size_t number;
 
 	h->pem = read_file(set->arena, k->file, &problem);
 	if (h->pem != NULL)
@@ -360,14 +370,11 @@ load(struct keys *set, struct held *h)
 	k->handle = h;
 	if (problem == NULL && record_differs(k))
 		problem = "is not the private half of the record in the .txt file beside it";
-	if (problem == NULL && table_add(h->pkey, &number) != 0)
+	if (problem == NULL && table_add(h) != 0)
 		problem = "cannot be kept: out of memory";
 	k->problem = problem == NULL ? "" : problem;
 	k->usable = problem == NULL;
-	if (!k->usable)
-		return;
-	snprintf(h->token, sizeof h->token, TOKEN_FORMAT, number);
-	if (k->algorithm == KEY_RSA_SHA256 && k->bits < RSA_GOOD)
+	if (k->usable && k->algorithm == KEY_RSA_SHA256 && k->bits < RSA_GOOD)
 		k->problem = arena_printf(set->arena, "is an RSA key of %d bits; receivers may ignore it, use %d", k->bits,
 					  RSA_GOOD);
 }
@@ -387,6 +394,34 @@ keys_load(struct keys *set, const char *domain, const char *selector, const char
 	set->first = h;
 	load(set, h);
 	return arena_failed(set->arena) ? NULL : &h->key;
+}
+
+int
+keys_keep(const struct key *k, const struct key *before, int64_t now_ms)
+{
+	const struct held *old = before->handle;
+	struct held *h = k->handle;
+	struct held fresh = {.pkey = old->pkey, .pem = strdup(old->pem)};
+
+	if (fresh.pem == NULL || EVP_PKEY_up_ref(fresh.pkey) != 1) {
+		wipe_string(fresh.pem);
+		return -1;
+	}
+	if (table_add(&fresh) != 0) {
+		let_go(&fresh);
+		return -1;
+	}
+	let_go(h);
+	h->pkey = fresh.pkey;
+	h->pem = fresh.pem;
+	h->in_table = true;
+	h->number = fresh.number;
+	memcpy(h->token, fresh.token, sizeof h->token);
+	h->key.algorithm = before->algorithm;
+	h->key.bits = before->bits;
+	h->key.usable = h->key.kept = true;
+	h->key.kept_since_ms = before->kept ? before->kept_since_ms : now_ms;
+	return 0;
 }
 
 const char *
@@ -413,12 +448,11 @@ keys_make_trial(struct keys *set)
 {
 	struct held *h = arena_alloc(set->arena, sizeof *h);
 	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, NULL);
-	size_t number;
 	bool ok;
 
 	ok = h != NULL && c != NULL && EVP_PKEY_keygen_init(c) == 1 &&
 	     EVP_PKEY_CTX_set_rsa_keygen_bits(c, RSA_GOOD) == 1 && EVP_PKEY_keygen(c, &h->pkey) == 1 &&
-	     table_add(h->pkey, &number) == 0;
+	     table_add(h) == 0;
 	EVP_PKEY_CTX_free(c);
 	if (h == NULL)
 		return NULL;
@@ -426,7 +460,6 @@ keys_make_trial(struct keys *set)
 	set->first = h;
 	if (!ok)
 		return NULL;
-	snprintf(h->token, sizeof h->token, TOKEN_FORMAT, number);
 	h->key = (struct key){.domain = "trial.example", .selector = "trial", .file = "", .bits = RSA_GOOD,
 			      .algorithm = KEY_RSA_SHA256, .usable = true, .problem = "", .handle = h};
 	return &h->key;

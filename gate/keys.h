@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum key_algorithm { KEY_RSA_SHA256, KEY_ED25519_SHA256 };
 
@@ -20,6 +21,8 @@ struct key {
 	int bits;
 	bool usable;           /* false: `problem` says why, in words for an admin */
 	const char *problem;
+	bool kept;             /* usable as it was before; `problem` says what is wrong with the file now */
+	int64_t kept_since_ms; /* wall time of the first load that found the file unusable */
 	void *handle;          /* the decoded key; for keys.c and sign_opendkim.c */
 };
 
@@ -41,6 +44,11 @@ void keys_free(struct keys **k);
  * is short. */
 const struct key *keys_load(struct keys *k, const char *domain,
 			    const char *selector, const char *file);
+
+/* Makes k, a key that cannot be used, sign with what was decoded for `before`,
+ * a usable key of another set, which may end before this one. now_ms: wall
+ * time of this load. 0; -1 when memory is short, k is as it was then. */
+int keys_keep(const struct key *k, const struct key *before, int64_t now_ms);
 
 /* "rsa-sha256" or "ed25519-sha256". */
 const char *key_algorithm_name(enum key_algorithm a);

@@ -13,7 +13,9 @@
 #include "base/crash.h"
 #include "base/printable.h"
 #include "gate/audit.h"
+#include "gate/day.h"
 #include "gate/log.h"
+#include "gate/spool.h"
 #include "gate/strip.h"
 #include "policy/decide.h"
 
@@ -22,6 +24,9 @@
 #define CONNECTION_MEMORY (256u << 10)
 #define REPLY_MAX 440u
 #define KEYS_MAX 8u
+/* CPU time that the rules of one message may cost; a pattern that is not done by
+ * then is unknown. */
+#define RULES_US 2000000
 
 enum state {
 	STATE_IDLE,       /* no message */
@@ -43,6 +48,9 @@ struct session {
 	struct reply reply;
 	struct decision refused_recipient; /* the latest; VERDICT_ACCEPT when there was none */
 	struct sign *sign;
+	struct spool *spool;      /* the body, while tags are open that must be signed */
+	struct regex_budget budget;
+	int64_t cpu_spent, cpu_began; /* microseconds of the engine's threads for this message */
 	struct signature signatures[KEYS_MAX];
 	size_t n_signatures;
 	const char *signing;
@@ -66,6 +74,8 @@ end_message(struct session *s)
 {
 	if (s->sign != NULL)
 		s->gate->signer->free(&s->sign);
+	spool_free(&s->spool);
+	rules_free(&s->message);
 	snapshot_unref(&s->snapshot);
 	arena_reset(s->arena);
 	s->state = STATE_IDLE;
@@ -137,6 +147,40 @@ now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* CPU time of this thread. */
+static int64_t
+cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* What the message has cost so far; calls may come on different threads. */
+static int64_t
+spent_cpu(void *context)
+{
+	const struct session *s = context;
+
+	return s->cpu_spent + cpu_us() - s->cpu_began;
+}
+
+/* Around what may run rules. */
+static void
+begin_rules(struct session *s)
+{
+	if (s->message.policy->n_rules > 0)
+		s->cpu_began = cpu_us();
+}
+
+static void
+end_rules(struct session *s)
+{
+	if (s->message.policy->n_rules > 0)
+		s->cpu_spent += cpu_us() - s->cpu_began;
 }
 
 static struct audit_context
@@ -256,19 +300,12 @@ start_message(struct session *s, const struct session_mail *mail)
 	s->id = id_make(clock->wall_ms(clock->context), chance);
 	s->client.local = mail->picked_up;
 	message_start(&s->message, s->arena, s->snapshot->policy, &s->client);
+	s->budget = (struct regex_budget){.spent_us = spent_cpu, .context = s, .limit_us = RULES_US};
+	s->cpu_spent = 0;
+	s->message.budget = &s->budget;
+	day_set(&s->message, clock->wall_ms(clock->context));
 	unpack_mail(s, mail);
 	s->state = STATE_MAIL;
-}
-
-/* Before the end of the message nothing is held, and a recipient too many can
- * go with the next message, so "never" does not apply to it. */
-static void
-soften(struct charge *c, bool is_recipient)
-{
-	if (c->over == OVER_HOLD)
-		c->exceeded = false;
-	if (is_recipient && c->retry_ms < 0)
-		c->retry_ms = (int64_t)c->period * 1000;
 }
 
 /* Weighs the message's charges without charging. false where there is nothing to
@@ -303,10 +340,7 @@ already_over(struct session *s, const struct recipient *only, struct decision *d
 	limit_collect(m, only);
 	if (!weigh(s))
 		return false;
-	for (size_t i = 0; i < m->n_charges; i++)
-		soften(&m->charges[i], only != NULL);
-	*d_r = limit_decision_for(m);
-	return d_r->verdict >= VERDICT_DEFER;
+	return limit_is_reached(m, only != NULL, d_r);
 }
 
 const struct reply *
@@ -327,21 +361,6 @@ session_mail(struct session *s, const struct session_mail *mail)
 		return go_on(s);
 	s->state = STATE_DONE;
 	return refused(s, &m->decision, "mail", NULL);
-}
-
-/* Takes the last recipient back: it was refused after all. */
-static void
-take_back(struct message *m, struct recipient *r, const char *reason)
-{
-	r->accepted = false;
-	r->reason = reason;
-	m->accepted--;
-	if (r->place == PLACE_INTERNAL)
-		m->internal--;
-	else if (r->place == PLACE_EXTERNAL)
-		m->external--;
-	else
-		m->local--;
 }
 
 /* A path without its angle brackets, for people. */
@@ -367,12 +386,14 @@ session_rcpt(struct session *s, const char *recipient, const char *understood,
 		return fail(s, "RCPT out of order");
 	if (queue_id != NULL && s->queue_id[0] == '\0')
 		s->queue_id = arena_string(s->arena, queue_id);
+	begin_rules(s);
 	d = decide_recipient(m, recipient, understood, mailer == NULL ? "" : mailer);
+	end_rules(s);
 	if (arena_failed(s->arena))
 		return fail(s, "out of memory at RCPT");
 	if (d.verdict == VERDICT_ACCEPT && !m->picked_up &&
 	    already_over(s, m->last_recipient, &d))
-		take_back(m, m->last_recipient, d.reason);
+		message_take_back(m, m->last_recipient, d.reason);
 	s->spent_us += now_us() - began;
 	if (d.verdict < VERDICT_DEFER)
 		return go_on(s);
@@ -387,6 +408,14 @@ session_header(struct session *s, const char *name, const char *value)
 		header_add(&s->message.header, name, value, signer_covers(name));
 }
 
+/* A field of the app's that does not go out: trusted further on, or a name that
+ * only our rules may use. */
+static bool
+goes_out(const struct session *s, const struct header_field *f)
+{
+	return !strip_wants(f, s->relay) && !policy_is_tag(s->message.policy, f->name);
+}
+
 static void
 start_signing(struct session *s)
 {
@@ -399,9 +428,24 @@ start_signing(struct session *s)
 	if (s->sign == NULL)
 		return;
 	for (const struct header_field *f = m->header.first; f != NULL; f = f->next)
-		if (!strip_wants(f, s->relay))
+		if (goes_out(s, f))
 			s->gate->signer->header(s->sign, f->name, f->value);
+	for (const struct tag *t = m->tags; t != NULL; t = t->next)
+		s->gate->signer->added(s->sign, t->name, t->value);
 	s->gate->signer->eoh(s->sign);
+}
+
+/* Signs while the body streams, or where a tag may still come keeps the body
+ * until its end. */
+static void
+prepare_signing(struct session *s)
+{
+	if (!rules_tag_later(&s->message)) {
+		rules_tag(&s->message);
+		start_signing(s);
+		return;
+	}
+	s->spool = spool_new();
 }
 
 void
@@ -412,9 +456,11 @@ session_eoh(struct session *s)
 	if (s->state != STATE_MAIL)
 		return;
 	s->state = STATE_BODY;
+	begin_rules(s);
 	decide_header(&s->message);
+	end_rules(s);
 	if (s->message.sign && !message_is_refused(&s->message))
-		start_signing(s);
+		prepare_signing(s);
 	s->spent_us += now_us() - began;
 }
 
@@ -467,7 +513,14 @@ session_body(struct session *s, const void *data, size_t len)
 	if (message_is_refused(&s->message))
 		return false;
 	scan_body(s, data, len);
-	if (s->sign != NULL)
+	if (rules_want_body(&s->message)) {
+		begin_rules(s);
+		rules_body(&s->message, data, len);
+		end_rules(s);
+	}
+	if (s->spool != NULL)
+		spool_add(s->spool, data, len);
+	else if (s->sign != NULL)
 		s->gate->signer->body(s->sign, data, len);
 	s->spent_us += now_us() - began;
 	return true;
@@ -490,6 +543,23 @@ signed_well(const struct session *s)
 }
 
 static void
+sign_body(void *context, const void *data, size_t len)
+{
+	struct session *s = context;
+
+	s->gate->signer->body(s->sign, data, len);
+}
+
+/* Signs the kept body now that the tags are known. */
+static void
+sign_spooled(struct session *s, const char **why_r)
+{
+	start_signing(s);
+	if (s->sign != NULL && spool_read(s->spool, sign_body, s, why_r) != 0)
+		s->gate->signer->free(&s->sign);
+}
+
+static void
 finish_signing(struct session *s)
 {
 	struct message *m = &s->message;
@@ -503,6 +573,8 @@ finish_signing(struct session *s)
 		s->signing = "line-too-long";
 		return;
 	}
+	if (s->spool != NULL)
+		sign_spooled(s, &why);
 	if (s->sign != NULL) {
 		s->n_signatures = m->signing->n_keys < KEYS_MAX ? m->signing->n_keys : KEYS_MAX;
 		s->gate->signer->end(s->sign, s->arena, s->signatures);
@@ -544,13 +616,15 @@ make_edits(struct session *s)
 	for (const struct header_field *f = s->message.header.first; f != NULL; f = f->next) {
 		struct edit *e;
 
-		if (!strip_wants(f, s->relay) || (e = arena_alloc(s->arena, sizeof *e)) == NULL)
+		if (goes_out(s, f) || (e = arena_alloc(s->arena, sizeof *e)) == NULL)
 			continue;
 		*e = (struct edit){.name = f->name, .index = f->index, .value = "", .next = first};
 		if (first == NULL)
 			tail = &e->next;
 		first = e;
 	}
+	for (const struct tag *t = s->message.tags; t != NULL; t = t->next)
+		add_edit(s, &tail, true, t->name, 1, t->value);
 	add_edit(s, &tail, true, "X-Postern-Id", 1, s->id.s);
 	for (size_t i = 0; i < s->n_signatures; i++)
 		if (s->signatures[i].value != NULL)
@@ -562,7 +636,7 @@ static void
 count_stripped(struct session *s)
 {
 	for (const struct header_field *f = s->message.header.first; f != NULL; f = f->next)
-		if (strip_wants(f, s->relay))
+		if (!goes_out(s, f))
 			s->stripped++;
 	if (s->stripped > 0)
 		trace_add(&s->message.trace, "end", "stripped", ANSWER_NOTE, "%lld trusted fields",
@@ -665,12 +739,15 @@ session_eom(struct session *s, const char *queue_id, const struct edit **edits_r
 	s->state = STATE_DONE;
 	if (queue_id != NULL)
 		s->queue_id = arena_string(s->arena, queue_id);
-	if (!message_is_refused(m))
+	if (!message_is_refused(m)) {
+		begin_rules(s);
 		decide_body(m);
+		end_rules(s);
+	}
 	count_stripped(s);
 	if (!message_is_refused(m) && already_over(s, NULL, &over))
 		limit_decide(m);
-	if (!message_is_refused(m))
+	if (!message_is_refused(m) && m->decision.verdict != VERDICT_DISCARD)
 		finish_signing(s);
 	s->spent_us += now_us() - began;
 	if (arena_failed(s->arena))

@@ -38,6 +38,9 @@ struct signer {
 	 * shows it with its leading space kept (continuation lines after "\n").
 	 * Fields that must not be signed are skipped here. */
 	void (*header)(struct sign *s, const char *name, const char *value);
+	/* A field that the gate adds itself: signed whatever its name, which
+	 * begins with X-. */
+	void (*added)(struct sign *s, const char *name, const char *value);
 	void (*eoh)(struct sign *s);
 	void (*body)(struct sign *s, const void *data, size_t len);
 	/* Finishes: fills r[0..n-1]; 0 when at least one signature was made,

@@ -132,12 +132,10 @@ begin(void *context, const struct key *const *keys, size_t n, const char *id, in
 
 /* "Name: value" with CRLF at folds, as the library wants it. */
 static void
-header(struct sign *s, const char *name, const char *value)
+feed(struct sign *s, const char *name, const char *value)
 {
 	struct text t = {0};
 
-	if (!signer_covers(name) || strlen(name) > NAME_MAX_OCTETS)
-		return;
 	text_add(&t, name);
 	text_add(&t, value[0] == ' ' || value[0] == '\t' || value[0] == '\0' || value[0] == '\n' ? ":" : ": ");
 	for (const char *p = value; *p != '\0'; p++) {
@@ -156,6 +154,13 @@ header(struct sign *s, const char *name, const char *value)
 			give_up(s, i, status_text(status));
 	}
 	text_free(&t);
+}
+
+static void
+header(struct sign *s, const char *name, const char *value)
+{
+	if (signer_covers(name) && strlen(name) <= NAME_MAX_OCTETS)
+		feed(s, name, value);
 }
 
 static void
@@ -264,21 +269,23 @@ free_sign(struct sign **s)
 }
 
 static const struct signer signer = {
-	.name = "libopendkim", .begin = begin, .header = header, .eoh = eoh, .body = body, .end = end,
+	.name = "libopendkim", .begin = begin, .header = header, .added = feed, .eoh = eoh, .body = body, .end = end,
 	.free = free_sign,
 };
 
-/* The library takes the list itself, ended by NULL, and copies what it keeps. */
+/* The library takes the list itself, ended by NULL, and copies what it keeps.
+ * `more` is one name more, or NULL. */
 static int
-set_list(dkim_opts_t option, const char *const *names, size_t n)
+set_list(dkim_opts_t option, const char *const *names, size_t n, const char *more)
 {
-	const unsigned char **list = calloc(n + 1, sizeof *list);
+	const unsigned char **list = calloc(n + 2, sizeof *list);
 	DKIM_STAT status;
 
 	if (list == NULL)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		list[i] = (const unsigned char *)names[i];
+	list[n] = (const unsigned char *)more;
 	status = dkim_options(library, DKIM_OP_SETOPT, option, list, sizeof(unsigned char **));
 	free(list);
 	return status == DKIM_STAT_OK ? 0 : -1;
@@ -315,8 +322,9 @@ start(void)
 	library = dkim_init(NULL, NULL);
 	if (library == NULL)
 		return;
-	if (set_list(DKIM_OPTS_SIGNHDRS, covered, COUNT_OF(covered)) != 0 ||
-	    set_list(DKIM_OPTS_OVERSIGNHDRS, oversigned, COUNT_OF(oversigned)) != 0 ||
+	/* Of the X- fields the library sees those only that we add. */
+	if (set_list(DKIM_OPTS_SIGNHDRS, covered, COUNT_OF(covered), "X-*") != 0 ||
+	    set_list(DKIM_OPTS_OVERSIGNHDRS, oversigned, COUNT_OF(oversigned), NULL) != 0 ||
 	    dkim_options(library, DKIM_OP_SETOPT, DKIM_OPTS_MINKEYBITS, &bits, sizeof bits) != DKIM_STAT_OK) {
 		dkim_close(library);
 		library = NULL;

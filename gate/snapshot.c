@@ -8,6 +8,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "sql/store.h"
+
+#define DAY INT64_C(86400)
 
 struct counted {
 	struct snapshot snapshot;
@@ -19,10 +24,25 @@ struct snapshot_holder {
 	struct snapshot *present;
 };
 
+/* What a key was in a snapshot, where it was usable; NULL else. */
+static const struct key *
+find_usable(const struct snapshot *s, const struct key *k)
+{
+	for (size_t i = 0; s != NULL && i < s->policy->n_keys; i++) {
+		const struct key *o = s->key[i];
+
+		if (o->usable && strcmp(o->domain, k->domain) == 0 && strcmp(o->selector, k->selector) == 0 &&
+		    strcmp(o->file, k->file) == 0)
+			return o;
+	}
+	return NULL;
+}
+
 static int
-load_keys(struct snapshot *s)
+load_keys(struct snapshot *s, const struct snapshot *before, int64_t now_ms)
 {
 	const struct policy *p = s->policy;
+	const struct key *old;
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n_signing; i++) {
@@ -30,8 +50,12 @@ load_keys(struct snapshot *s)
 			const struct signing_key *k = &p->signing[i].keys[j];
 
 			s->key[n] = keys_load(s->keys, p->signing[i].domain, k->selector, k->file);
-			if (s->key[n++] == NULL)
+			if (s->key[n] == NULL)
 				return -1;
+			old = s->key[n]->usable ? NULL : find_usable(before, s->key[n]);
+			if (old != NULL && keys_keep(s->key[n], old, now_ms) != 0)
+				return -1;
+			n++;
 		}
 	}
 	return 0;
@@ -39,6 +63,12 @@ load_keys(struct snapshot *s)
 
 struct snapshot *
 snapshot_new(struct policy *policy)
+{
+	return snapshot_after(policy, NULL, 0);
+}
+
+struct snapshot *
+snapshot_after(struct policy *policy, const struct snapshot *before, int64_t now_ms)
 {
 	struct counted *c = calloc(1, sizeof *c);
 	struct snapshot *s;
@@ -50,9 +80,97 @@ snapshot_new(struct policy *policy)
 	s->policy = policy;
 	s->keys = keys_new();
 	s->key = calloc(policy->n_keys + 1, sizeof *s->key);
-	if (s->keys == NULL || s->key == NULL || load_keys(s) != 0) {
+	if (s->keys == NULL || s->key == NULL || load_keys(s, before, now_ms) != 0) {
 		s->policy = NULL; /* it stays the caller's */
 		snapshot_unref(&s);
+	}
+	return s;
+}
+
+void
+snapshot_note(const struct policy *p, struct store *store)
+{
+	struct policy_rule *rules = store == NULL ? NULL : calloc(p->n_rules + 1, sizeof *rules);
+	struct policy_note note = {.policy = p->digest, .rules = rules, .n_rules = p->n_rules};
+
+	for (size_t i = 0; rules != NULL && i < p->n_rules; i++)
+		rules[i] = (struct policy_rule){p->rules[i].name, p->rules[i].conditions};
+	if (rules != NULL)
+		store_note_policy(store, &note);
+	free(rules);
+}
+
+/* At the place that names the key. */
+static void
+add_keys(const struct snapshot *s, struct problems *problems)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->policy->n_signing; i++) {
+		for (size_t j = 0; j < s->policy->signing[i].n_keys; j++, n++) {
+			const struct signing_key *where = &s->policy->signing[i].keys[j];
+			const struct key *k = s->key[n];
+
+			if (k->problem != NULL && k->problem[0] != '\0')
+				problems_add(problems, !k->usable || k->kept, where->policy_file, where->line,
+					     where->column, "key %s %s", k->file, k->problem);
+		}
+	}
+}
+
+/* Seconds since the file was changed. */
+static int64_t
+age_of(const struct accepted_source *a, int64_t now_ms)
+{
+	return now_ms / 1000 - (a->modified < 0 ? 0 : a->modified);
+}
+
+int64_t
+snapshot_age_days(const struct accepted_source *a, int64_t now_ms)
+{
+	return age_of(a, now_ms) / DAY;
+}
+
+static void
+add_aged(const struct tenant *t, const struct accepted_source *a, int64_t now_ms, struct problems *problems)
+{
+	int64_t days = snapshot_age_days(a, now_ms);
+	int64_t max = (int64_t)t->sources_max_age;
+	bool whole = max % DAY == 0;
+
+	if (days < 0)
+		problems_add(problems, false, a->policy_file, a->line, a->column, "%s is dated %lld day%s ahead, so its age "
+			     "is not known; look at the clock, and export it again", a->file, (long long)-days,
+			     days == -1 ? "" : "s");
+	else if (age_of(a, now_ms) > max)
+		problems_add(problems, false, a->policy_file, a->line, a->column, "%s was last changed %lld day%s ago, and "
+			     "accepted-domains-max-age is %lld %s; export it again and reload", a->file, (long long)days,
+			     days == 1 ? "" : "s", (long long)(whole ? max / DAY : max / 3600), whole ? "days" : "hours");
+}
+
+void
+snapshot_add_aged(const struct snapshot *s, int64_t now_ms, struct problems *problems)
+{
+	const struct policy *p = s->policy;
+
+	for (size_t i = 0; i < p->n_tenants; i++)
+		for (size_t j = 0; j < p->tenants[i].n_sources; j++)
+			add_aged(&p->tenants[i], &p->tenants[i].sources[j], now_ms, problems);
+}
+
+struct snapshot *
+snapshot_load(const char *file, const struct snapshot *before, int64_t now_ms, struct problems **problems_r)
+{
+	struct policy *p = policy_load(file, problems_r);
+	struct snapshot *s = p == NULL ? NULL : snapshot_after(p, before, now_ms);
+
+	if (s != NULL) {
+		add_keys(s, *problems_r);
+		snapshot_add_aged(s, now_ms, *problems_r);
+		problems_sort(*problems_r);
+	} else if (p != NULL) {
+		policy_unref(&p);
+		problems_add(*problems_r, true, file, 0, 0, "memory is short");
 	}
 	return s;
 }

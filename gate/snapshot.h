@@ -8,7 +8,7 @@
 #define POSTERN_GATE_SNAPSHOT_H
 
 #include "gate/keys.h"
-#include "policy/policy.h"
+#include "policy/file/file.h"
 
 struct snapshot {
 	struct policy *policy;
@@ -20,9 +20,33 @@ struct snapshot {
  * reference to it. One reference. NULL when memory is short. */
 struct snapshot *snapshot_new(struct policy *policy);
 
+/* The same at a reload, with the wall time of now: a key whose file cannot be
+ * used now stays as it is in `before` (NULL: nothing), if that has a usable one
+ * of the same domain, selector and file. It is usable, and `kept`. */
+struct snapshot *snapshot_after(struct policy *policy, const struct snapshot *before, int64_t now_ms);
+
+/* Reads the policy file and all it names. NULL if it has errors or memory was
+ * short. *problems_r gets everything there is to say, sorted, in the words that
+ * `postern check` and posternd both use: of the files, of the keys, of the age
+ * of accepted-domain files. It is NULL only when memory was short, and is the
+ * caller's to free. */
+struct snapshot *snapshot_load(const char *file, const struct snapshot *before, int64_t now_ms,
+			       struct problems **problems_r);
+
+/* Adds a warning for each accepted-domain file that is too old at this time. */
+void snapshot_add_aged(const struct snapshot *s, int64_t now_ms, struct problems *problems);
+
+/* The whole days since an accepted-domain file was changed; negative when its
+ * date lies ahead. */
+int64_t snapshot_age_days(const struct accepted_source *a, int64_t now_ms);
+
 struct snapshot *snapshot_ref(struct snapshot *s);
 /* Frees with the last reference; sets *s to NULL. */
 void snapshot_unref(struct snapshot **s);
+
+/* Tells the store of the policy's rules, for what-ifs. `store` may be NULL. */
+struct store;
+void snapshot_note(const struct policy *p, struct store *store);
 
 /* Where sessions find the present one. Any thread. */
 struct snapshot_holder;

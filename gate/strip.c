@@ -9,15 +9,6 @@
 
 #include "base/text.h"
 
-/* What Exchange calls its header firewall covers these families. */
-static const char *const families[] = {
-	"X-MS-Exchange-Organization-",
-	"X-MS-Exchange-CrossPremises-",
-	"X-MS-Exchange-CrossTenant-",
-	"X-MS-Exchange-Forest-",
-	"X-Postern-",
-};
-
 /* RFC 8601 section 2.2: [CFWS] authserv-id. */
 static bool
 speaks_as(const char *value, const char *relay)
@@ -32,8 +23,7 @@ speaks_as(const char *value, const char *relay)
 bool
 strip_wants(const struct header_field *f, const char *relay)
 {
-	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
-		if (text_has_prefix(f->name, families[i]))
-			return true;
+	if (header_is_trusted(f->name))
+		return true;
 	return text_same(f->name, "Authentication-Results") && speaks_as(f->value, relay);
 }

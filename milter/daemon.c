@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "milter/milter.h"
 
 static bool to_stderr;
@@ -38,6 +40,19 @@ daemon_log(void *context, bool is_error, const char *line)
 		fprintf(stderr, "posternd: %s%s\n", is_error ? "error: " : "", line);
 	else
 		syslog(is_error ? LOG_ERR : LOG_INFO, "%s", line);
+}
+
+void
+daemon_say(bool is_error, const char *format, ...)
+{
+	struct text t = {0};
+	va_list args;
+
+	va_start(args, format);
+	text_vprintf(&t, format, args);
+	va_end(args);
+	daemon_log(NULL, is_error, text_string(&t));
+	text_free(&t);
 }
 
 static void
@@ -63,6 +78,31 @@ daemon_block_signals(void)
 
 static void (*on_reload)(void);
 static void (*on_stop)(void);
+static void (*on_day)(void);
+
+static time_t
+next_day(void)
+{
+	struct timespec t = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + (FAULT("short-day") ? 1 : 86400);
+}
+
+/* The next signal; 0 when the day is over first. */
+static int
+next_signal(const sigset_t *set, time_t end)
+{
+	struct timespec t = {0};
+	int sig;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t = (struct timespec){.tv_sec = end > t.tv_sec ? end - t.tv_sec : 0};
+	do
+		sig = sigtimedwait(set, NULL, &t);
+	while (sig < 0 && errno == EINTR);
+	return sig < 0 ? 0 : sig;
+}
 
 /* libmilter's own thread waits for HUP, TERM and INT as well; whichever thread
  * gets the signal, the process stops, only faster when it is this one. */
@@ -70,28 +110,33 @@ static void *
 wait_for_signals(void *unused)
 {
 	sigset_t set;
+	time_t end = next_day();
 	int sig;
 
 	(void)unused;
 	watched(&set);
 	for (;;) {
-		if (sigwait(&set, &sig) != 0)
-			continue;
-		if (sig == SIGUSR1)
+		sig = next_signal(&set, end);
+		if (sig == SIGUSR1) {
 			on_reload();
-		else if (sig != SIGUSR2)
+		} else if (sig == 0) {
+			on_day();
+			end = next_day();
+		} else if (sig != SIGUSR2) {
 			on_stop();
+		}
 	}
 	return NULL;
 }
 
 int
-daemon_watch_signals(void (*reload)(void), void (*stop)(void))
+daemon_watch_signals(void (*reload)(void), void (*stop)(void), void (*daily)(void))
 {
 	pthread_t thread;
 
 	on_reload = reload;
 	on_stop = stop;
+	on_day = daily;
 	if (pthread_create(&thread, NULL, wait_for_signals, NULL) != 0)
 		return -1;
 	return pthread_detach(thread) == 0 ? 0 : -1;

@@ -6,6 +6,7 @@ posternd_SOURCES = \
 	milter/callbacks.c milter/milter.h \
 	milter/daemon.c \
 	milter/main.c \
+	milter/reload.c \
 	milter/reply.c milter/reply.h
 posternd_CFLAGS = $(AM_CFLAGS) $(MILTER_CFLAGS)
 posternd_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a \

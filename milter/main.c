@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <libmilter/mfapi.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,10 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef POSTERN_LEAK_CHECK
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "milter/milter.h"
 #include "policy/file/file.h"
@@ -33,82 +36,6 @@ struct options {
 static struct options options = {.file = SYSCONFDIR "/postern/postern.yaml"};
 static struct gate gate;
 static char *listen_on;
-
-static void say(bool is_error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void
-say(bool is_error, const char *format, ...)
-{
-	char line[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof line, format, args);
-	va_end(args);
-	daemon_log(NULL, is_error, line);
-}
-
-/* Each problem as `postern check` prints it. */
-static void
-say_problems(const struct problems *list)
-{
-	for (size_t i = 0; i < problems_count(list); i++) {
-		struct text t = {0};
-
-		problem_write(problems_at(list, i), &t);
-		daemon_log(NULL, problems_at(list, i)->is_error, text_string(&t));
-		text_free(&t);
-	}
-}
-
-static void
-say_key_problems(const struct snapshot *s)
-{
-	for (size_t i = 0; i < s->policy->n_keys; i++) {
-		const struct key *k = s->key[i];
-
-		if (k->problem != NULL && k->problem[0] != '\0')
-			say(!k->usable, "%s: %s", k->file, k->problem);
-	}
-}
-
-/* The policy file as a snapshot; NULL when it has errors, all of them said. */
-static struct snapshot *
-load(void)
-{
-	struct problems *problems = NULL;
-	struct policy *p = policy_load(options.file, &problems);
-	struct snapshot *s = NULL;
-
-	say_problems(problems);
-	problems_free(&problems);
-	if (p == NULL)
-		return NULL;
-	s = snapshot_new(p);
-	if (s == NULL) {
-		policy_unref(&p);
-		say(true, "%s: out of memory", options.file);
-		return NULL;
-	}
-	say_key_problems(s);
-	return s;
-}
-
-static void
-reload(void)
-{
-	struct snapshot *s = load();
-
-	if (s == NULL) {
-		say(true, "reload: %s has errors, the old policy stays in force", options.file);
-		return;
-	}
-	if (strcmp(s->policy->listen, listen_on) != 0)
-		say(true, "reload: listen changed to %s; that takes a restart", s->policy->listen);
-	say(false, "reload: policy %s of %s is in force", s->policy->digest, options.file);
-	store_keep(gate.store, (int64_t)s->policy->audit_keep * 1000);
-	snapshot_swap(gate.snapshots, s);
-}
 
 static void
 stop(void)
@@ -169,6 +96,7 @@ open_store(const struct policy *p, char *error_r, size_t error_size)
 	if (gate.store == NULL)
 		return -1;
 	store_keep(gate.store, (int64_t)p->audit_keep * 1000);
+	snapshot_note(p, gate.store);
 	return 0;
 }
 
@@ -177,7 +105,7 @@ open_gate(char *error_r, size_t error_size)
 {
 	static char host[256];
 	const char *warning = NULL;
-	struct snapshot *s;
+	const struct policy *p;
 
 	if (gethostname(host, sizeof host - 1) != 0)
 		strcpy(host, "localhost");
@@ -191,17 +119,15 @@ open_gate(char *error_r, size_t error_size)
 		snprintf(error_r, error_size, "libopendkim does not start");
 		return -1;
 	}
-	s = load();
-	if (s == NULL) {
+	p = reload_first(options.file, &gate);
+	if (p == NULL) {
 		snprintf(error_r, error_size, "%s has errors", options.file);
 		return -1;
 	}
-	listen_on = strdup(s->policy->listen);
-	gate.snapshots = snapshot_holder_new(s);
-	if (listen_on == NULL || gate.snapshots == NULL ||
-	    daemon_check_listen(listen_on, error_r, error_size) != 0)
+	listen_on = strdup(p->listen);
+	if (listen_on == NULL || daemon_check_listen(listen_on, error_r, error_size) != 0)
 		return -1;
-	return open_store(s->policy, error_r, error_size);
+	return open_store(p, error_r, error_size);
 }
 
 /* Many sessions need many descriptors; libmilter spins when it has none. */
@@ -225,7 +151,7 @@ serve(void)
 	int r;
 
 	if (callbacks_register(&gate) != 0 || smfi_setconn(listen_on) != MI_SUCCESS) {
-		say(true, "%s: libmilter cannot use this socket", listen_on);
+		daemon_say(true, "%s: libmilter cannot use this socket", listen_on);
 		return 1;
 	}
 	(void)smfi_settimeout(TIMEOUT_SECONDS);
@@ -233,14 +159,14 @@ serve(void)
 	r = smfi_opensocket(true);
 	umask(before);
 	if (r != MI_SUCCESS) {
-		say(true, "%s: cannot open this socket: %s", listen_on, strerror(errno));
+		daemon_say(true, "%s: cannot open this socket: %s", listen_on, strerror(errno));
 		return 1;
 	}
-	if (daemon_watch_signals(reload, stop) != 0) {
-		say(true, "cannot start a thread");
+	if (daemon_watch_signals(reload_again, stop, reload_remind) != 0) {
+		daemon_say(true, "cannot start a thread");
 		return 1;
 	}
-	say(false, PACKAGE_STRING " listens on %s, policy %s", listen_on, options.file);
+	daemon_say(false, PACKAGE_STRING " listens on %s, policy %s", listen_on, options.file);
 	return smfi_main() == MI_SUCCESS ? 0 : 1;
 }
 
@@ -259,7 +185,7 @@ wait_for_callbacks(void)
 static int
 detach(void)
 {
-	struct snapshot *s = load();
+	struct snapshot *s = reload_read(options.file, NULL);
 	char *absolute = realpath(options.file, NULL); /* the daemon leaves this folder */
 
 	if (s == NULL || absolute == NULL)
@@ -285,13 +211,13 @@ main(int argc, char **argv)
 	daemon_block_signals();
 	raise_limits();
 	if (options.user != NULL && daemon_become(options.user, error, sizeof error) != 0) {
-		say(true, "%s", error);
+		daemon_say(true, "%s", error);
 		return 1;
 	}
 	if (!options.foreground && detach() != 0)
 		return 1;
 	if (open_gate(error, sizeof error) != 0) {
-		say(true, "%s", error);
+		daemon_say(true, "%s", error);
 		return 1;
 	}
 	r = serve();
@@ -301,5 +227,8 @@ main(int argc, char **argv)
 		unlink(listen_on + 5);
 	daemon_log(NULL, false, "stopped");
 	fflush(NULL);
+#ifdef POSTERN_LEAK_CHECK
+	__lsan_do_leak_check(); /* _exit() does not */
+#endif
 	_exit(r); /* libmilter's threads may still stand in a session */
 }

@@ -22,14 +22,17 @@ unsigned callbacks_running(void);
 /* Where log lines go: syslog, or standard error in the foreground. */
 void daemon_log_open(bool foreground);
 void daemon_log(void *context, bool is_error, const char *line);
+void daemon_say(bool is_error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Blocks the signals that threads of ours and libmilter's wait for. Before any
  * thread is started. */
 void daemon_block_signals(void);
 
-/* Starts the thread that answers signals: `reload` on SIGUSR1, `stop` on
- * SIGTERM and SIGINT. 0, or -1. */
-int daemon_watch_signals(void (*reload)(void), void (*stop)(void));
+/* Starts the thread that answers signals, one after another: `reload` on
+ * SIGUSR1, `stop` on SIGTERM and SIGINT; and calls `daily` once a day. A signal
+ * that comes while it is busy is not lost: SIGUSR1 then means one more reload.
+ * 0, or -1. */
+int daemon_watch_signals(void (*reload)(void), void (*stop)(void), void (*daily)(void));
 
 /* Whether nobody serves this socket, so that it may be taken: 0, or -1 with a
  * text in error_r. A stale socket file is no obstacle. */
@@ -43,5 +46,21 @@ int daemon_become(const char *user, char *error_r, size_t error_size);
 
 /* Detaches from the terminal. 0, or -1. */
 int daemon_detach(void);
+
+/* reload.c */
+
+/* The policy file with all it names; NULL when it has errors. All that is wrong
+ * is said, and which keys are kept from `before` (NULL: nothing to keep). */
+struct snapshot *reload_read(const char *file, const struct snapshot *before);
+
+/* The first load: fills g->snapshots. The policy, which then stays in memory;
+ * NULL when there is none, which is said. `file` must live on. */
+const struct policy *reload_first(const char *file, struct gate *g);
+
+/* Loads the file anew and puts it in force, or says that it cannot be. */
+void reload_again(void);
+
+/* Says again what is old or broken: lists, keys, the policy file. */
+void reload_remind(void);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/crash.h"
 #include "base/printable.h"
 
 enum alignment
@@ -65,6 +66,8 @@ alignment_check_sender(struct message *m)
 	enum alignment al;
 	const char *shown = printable(m->arena, m->sender.text);
 
+	if (FAULT("no-alignment"))
+		return;
 	if (m->sender.is_null) {
 		check_null_sender(m);
 		return;
@@ -81,6 +84,14 @@ alignment_check_sender(struct message *m)
 			       "the tenant's accepted domains", message_who(m), shown, alignment_text(al));
 }
 
+/* What the audit remembers of form, by the check that found it. */
+#define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])
+static const char *const from_form[] = {"from-missing", "from-multiple", "from-malformed"};
+static const char *const display_form[] = {"from-not-allowed", "from-malformed"};
+static const char *const header_form[] = {
+	"header-resent", "header-malformed", "header-repeated", "header-too-large", "message-partial",
+};
+
 /* Parses the one From field; false when it was refused. */
 static bool
 parse_from(struct message *m)
@@ -88,6 +99,8 @@ parse_from(struct message *m)
 	size_t n = header_count(&m->header, "From");
 	struct address_error e;
 
+	if (n == 0 && message_refuse_recorded(m, from_form, COUNT_OF(from_form)))
+		return false;
 	if (n != 1) {
 		trace_add(&m->trace, "header", "from-single", ANSWER_NO, "%zu From fields", n);
 		message_refuse(m, n == 0 ? "from-missing" : "from-multiple",
@@ -97,6 +110,7 @@ parse_from(struct message *m)
 	}
 	if (address_parse_mailbox(m->arena, header_find(&m->header, "From")->value, &m->from, &e) != 0) {
 		trace_add(&m->trace, "header", "from-single", ANSWER_NO, "column %zu: %s", e.column, e.what);
+		m->from = (struct mailbox){.address = {.local = "", .domain = "", .text = ""}, .display = ""};
 		message_refuse(m, "from-malformed", "the From field cannot be read for certain: column %zu has %s, "
 			       "expected %s", e.column, e.what, e.expected);
 		return false;
@@ -114,6 +128,8 @@ check_display(struct message *m)
 	const char *rest = m->from.display;
 	struct address found;
 
+	if (message_refuse_recorded(m, display_form, COUNT_OF(display_form)))
+		return;
 	if (!m->from.display_is_certain || address_display_is_hostile(m->from.display)) {
 		trace_add(&m->trace, "header", "display-name", ANSWER_NO, "%s",
 			  m->from.display_is_certain ? "shows an address or turns the reading direction"
@@ -175,6 +191,7 @@ check_header_sender(struct message *m)
 	if (f == NULL)
 		return;
 	if (address_parse_mailbox(m->arena, f->value, &m->header_sender, &e) != 0) {
+		m->header_sender = (struct mailbox){.address = {.local = "", .domain = "", .text = ""}, .display = ""};
 		trace_add(&m->trace, "header", "sender-field", ANSWER_NO, "column %zu: %s", e.column, e.what);
 		message_refuse(m, "header-malformed", "the Sender field cannot be read for certain: column %zu has %s, "
 			       "expected %s", e.column, e.what, e.expected);
@@ -195,6 +212,7 @@ alignment_check_header(struct message *m)
 
 	check_from(m);
 	check_header_sender(m);
+	(void)message_refuse_recorded(m, header_form, COUNT_OF(header_form));
 	if (name != NULL) {
 		trace_add(&m->trace, "header", "resent", ANSWER_NO, "%s", name);
 		message_refuse(m, "header-resent", "the message has a %s field; an application does not resend",

@@ -12,6 +12,7 @@
 #include "policy/alignment.h"
 #include "policy/identify.h"
 #include "policy/method.h"
+#include "policy/rule.h"
 
 /* A field beyond this may have been cut by the MTA (Postfix cuts at 60,000). */
 #define FIELD_MAX 50000u
@@ -129,6 +130,27 @@ append_recipient(struct message *m, struct recipient *r)
 /* How many refused ones of a message are kept; more are only counted. */
 #define KEPT_REFUSED 100u
 
+/* What the admin's rules say of a recipient that all else allows. */
+static struct decision
+ask_rules(struct message *m, struct recipient *r, struct decision ok)
+{
+	struct decision d = ok;
+
+	if (m->picked_up)
+		return ok; /* the whole message is decided at its end */
+	rules_recipient(m, r, &d);
+	if (d.verdict == VERDICT_ACCEPT)
+		return ok;
+	r->reason = d.reason;
+	if (m->mode == MODE_MONITOR) {
+		message_refuse_with(m, d);
+		return ok;
+	}
+	message_take_back(m, r, d.reason);
+	m->refused++;
+	return d;
+}
+
 struct decision
 decide_recipient(struct message *m, const char *typed, const char *macro, const char *mailer)
 {
@@ -155,7 +177,7 @@ decide_recipient(struct message *m, const char *typed, const char *macro, const 
 	if (r->accepted)
 		count_recipient(m, r);
 	if (keyword == NULL)
-		return ok;
+		return ask_rules(m, r, ok);
 	r->reason = keyword;
 	if (m->picked_up || m->mode == MODE_MONITOR) {
 		message_refuse(m, keyword, "%s", text);
@@ -219,6 +241,7 @@ decide_header(struct message *m)
 	alignment_check_header(m);
 	check_header_form(m);
 	choose_keys(m);
+	rules_header(m);
 }
 
 static void
@@ -242,7 +265,9 @@ decide_body(struct message *m)
 {
 	uint64_t size = m->header.octets + m->body.octets;
 	uint64_t most = m->app == NULL ? 0 : m->app->max_size;
+	static const char *const body_form[] = {"body-malformed"};
 
+	(void)message_refuse_recorded(m, body_form, 1);
 	if (m->body.has_nul || m->body.has_bare_line_end) {
 		trace_add(&m->trace, "body", "body-well-formed", ANSWER_NO, "%s",
 			  m->body.has_nul ? "NUL octets" : "bare line ends");
@@ -255,4 +280,5 @@ decide_body(struct message *m)
 			       (unsigned long long)size, message_who(m), (unsigned long long)most);
 	}
 	check_lines(m);
+	rules_decide(m);
 }

@@ -199,6 +199,23 @@ header_resent(const struct header *h)
 	return NULL;
 }
 
+bool
+header_is_trusted(const char *name)
+{
+	static const char *const families[] = {
+		"X-MS-Exchange-Organization-",
+		"X-MS-Exchange-CrossPremises-",
+		"X-MS-Exchange-CrossTenant-",
+		"X-MS-Exchange-Forest-",
+		"X-Postern-",
+	};
+
+	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+		if (text_has_prefix(name, families[i]))
+			return true;
+	return false;
+}
+
 static bool
 is_field_name(const char *name)
 {

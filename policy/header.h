@@ -56,6 +56,10 @@ const char *header_resent(const struct header *h);
  * or whose name is no field name (RFC 5322 section 3.6.8): its name, or NULL. */
 const char *header_broken(const struct header *h);
 
+/* Whether a field of this name is trusted further on and so nobody's to bring:
+ * those of what Exchange calls its header firewall, and our own. */
+bool header_is_trusted(const char *name);
+
 /* The media type of Content-Type in lower case, "text/plain" when there is
  * none or it cannot be read (RFC 2045 section 5; comments and white space may
  * stand between its tokens). */

@@ -420,8 +420,8 @@ limit_collect(struct message *m, const struct recipient *only)
 			(m->tenant == NULL ? 0 : m->tenant->n_limits);
 	struct collector c = {.m = m, .only = only, .room = limits * (only == NULL ? m->accepted + 1 : 1)};
 
-	if (!make_room(m, c.room))
-		return;
+	if (!make_room(m, c.room) || m->decision.verdict == VERDICT_DISCARD)
+		return; /* what is thrown away spends nothing */
 	for (size_t i = 0; m->app != NULL && i < m->app->n_limits; i++)
 		add_limit(&c, &m->app->limits[i]);
 	for (size_t i = 0; m->tenant != NULL && i < m->tenant->n_limits; i++)
@@ -484,12 +484,22 @@ limit_decision(struct message *m, const struct charge *c)
 	return d;
 }
 
-struct decision
-limit_decision_for(struct message *m)
+bool
+limit_is_reached(struct message *m, bool is_recipient, struct decision *d_r)
 {
-	const struct charge *worst = limit_worst(m);
+	const struct charge *worst;
 
-	return worst == NULL ? m->decision : limit_decision(m, worst);
+	for (size_t i = 0; i < m->n_charges; i++) {
+		struct charge *c = &m->charges[i];
+
+		if (c->over == OVER_HOLD)
+			c->exceeded = false;
+		if (is_recipient && c->retry_ms < 0)
+			c->retry_ms = (int64_t)c->period * 1000;
+	}
+	worst = limit_worst(m);
+	*d_r = worst == NULL ? m->decision : limit_decision(m, worst);
+	return d_r->verdict >= VERDICT_DEFER;
 }
 
 void

@@ -60,12 +60,15 @@ struct decision;
  * recipient (it stands last in m->recipients); NULL: all of them. */
 void limit_collect(struct message *m, const struct recipient *only);
 
-/* What the weighed charges in m->charges amount to: limit:NAME with count,
- * limit and when to try again; reject beats defer beats hold; m's decision so
- * far when none is exceeded. */
-struct decision limit_decision_for(struct message *m);
-
-/* The same, made m's decision and put into its trace. */
+/* What the weighed charges in m->charges amount to: limit:NAME with count, limit
+ * and when to try again; reject beats defer beats hold. Makes it m's decision and
+ * puts it into its trace; nothing when none is exceeded. */
 void limit_decide(struct message *m);
+
+/* Before the end of the message: whether a limit that does not hold or observe is
+ * reached already by the weighed charges; then *d_r is the decision. Nothing is
+ * held before the end; and a recipient too many (is_recipient) can go with the
+ * next message, so that "never" does not apply to it. Changes m->charges. */
+bool limit_is_reached(struct message *m, bool is_recipient, struct decision *d_r);
 
 #endif

@@ -14,6 +14,7 @@ libpolicy_a_SOURCES = \
 	policy/header.c policy/header.h \
 	policy/identify.c policy/identify.h \
 	policy/limit.c policy/limit.h \
+	policy/match.c policy/match.h \
 	policy/message.c policy/message.h \
 	policy/method.c policy/method.h \
 	policy/mime.c policy/mime.h \
@@ -25,6 +26,8 @@ libpolicy_a_SOURCES = \
 	policy/reason.c policy/reason.h \
 	policy/regex.c policy/regex.h policy/regex-private.h \
 	policy/regex_pattern.c policy/regex_scan.c \
+	policy/rule.c policy/rule.h policy/rule-private.h \
+	policy/rule_body.c policy/rule_condition.c \
 	policy/trace.c policy/trace.h \
 	policy/transfer.c policy/transfer.h \
 	policy/words.c policy/words.h

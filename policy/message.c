@@ -5,6 +5,8 @@
  */
 #include "policy/message.h"
 
+#include <string.h>
+
 #include "base/printable.h"
 
 static const struct decision accepted = {
@@ -16,7 +18,7 @@ message_start(struct message *m, struct arena *a, const struct policy *p, const 
 {
 	*m = (struct message){
 		.arena = a, .policy = p, .client = c, .mode = p->mode,
-		.sender_typed = "", .form = "",
+		.sender_typed = "", .form = "", .minute = -1, .weekday = -1,
 		.sender = {.local = "", .domain = "", .text = ""},
 		.from = {.address = {.local = "", .domain = "", .text = ""}, .display = ""},
 		.header_sender = {.address = {.local = "", .domain = "", .text = ""}, .display = ""},
@@ -34,10 +36,16 @@ message_note_form(struct message *m, const char *keyword)
 }
 
 void
-message_refuse_with(struct message *m, struct decision d)
+message_would(struct message *m, struct decision d)
 {
 	if (m->would.verdict < d.verdict && m->would.verdict < VERDICT_DEFER)
 		m->would = d;
+}
+
+void
+message_refuse_with(struct message *m, struct decision d)
+{
+	message_would(m, d);
 	if (m->mode == MODE_MONITOR) {
 		trace_add(&m->trace, "decide", d.reason, ANSWER_NOTE,
 			  "would %s, but only monitored", verdict_name(d.verdict));
@@ -65,6 +73,49 @@ message_refuse(struct message *m, const char *keyword, const char *format, ...)
 	d.code = r->code;
 	d.enhanced = r->enhanced;
 	message_refuse_with(m, d);
+}
+
+void
+message_take_back(struct message *m, struct recipient *r, const char *reason)
+{
+	r->accepted = false;
+	r->reason = reason;
+	m->accepted--;
+	if (r->place == PLACE_INTERNAL)
+		m->internal--;
+	else if (r->place == PLACE_EXTERNAL)
+		m->external--;
+	else
+		m->local--;
+}
+
+static const char *
+keyword_of(const char *word, size_t len, const char *const *keywords, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(keywords[i]) == len && strncmp(keywords[i], word, len) == 0)
+			return keywords[i];
+	return NULL;
+}
+
+bool
+message_refuse_recorded(struct message *m, const char *const *keywords, size_t n)
+{
+	const char *s = m->recorded == NULL ? "" : m->recorded->form;
+	bool any = false;
+
+	while (*s != '\0') {
+		size_t len = strcspn(s, " ");
+		const char *keyword = keyword_of(s, len, keywords, n);
+
+		s += len + strspn(s + len, " ");
+		if (keyword == NULL)
+			continue;
+		trace_add(&m->trace, "header", "as-recorded", ANSWER_NO, "%s", keyword);
+		message_refuse(m, keyword, "the message was found to be so when it came");
+		any = true;
+	}
+	return any;
 }
 
 const char *

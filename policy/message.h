@@ -14,11 +14,13 @@
 
 #include "base/arena.h"
 #include "base/charge.h"
+#include "base/record.h"
 #include "policy/address.h"
 #include "policy/header.h"
 #include "policy/network.h"
 #include "policy/policy.h"
 #include "policy/reason.h"
+#include "policy/rule.h"
 #include "policy/trace.h"
 
 /* What the MTA says of the connection. Strings are never NULL. */
@@ -62,10 +64,24 @@ struct body_facts {
 	bool has_bare_line_end;
 };
 
+/* What the audit remembers of a message that is decided again; what it does not
+ * keep (other header fields, the body) is not to be asked for. */
+struct recorded {
+	const char *form;           /* as message.form was */
+	bool has_subject;           /* the subject is there as it was */
+	/* The rules that were asked then, in order, and those of them that matched or
+	 * could not be decided: they stand for what cannot be asked again. */
+	const struct policy_rule *asked;
+	size_t n_asked;
+	const struct record_rule *matches;
+	size_t n_matches;
+};
+
 struct message {
 	struct arena *arena;
 	const struct policy *policy;
 	const struct client *client;
+	const struct recorded *recorded; /* NULL: a message that is here */
 	struct trace trace;
 
 	/* MAIL */
@@ -94,6 +110,14 @@ struct message {
 	bool sign;                     /* a signature is to be made */
 	const char *form;              /* keywords of what was wrong in form, blank between; "" for none */
 
+	/* Rules. Set from outside: the clock on the wall and the budget. */
+	int minute, weekday;           /* of the relay's day; -1 not known; 0 is Sunday */
+	const struct regex_budget *budget;
+	struct rules_run *rules;       /* NULL: no rules, or not begun */
+	struct rule_match *rule_matches, *last_rule_match;
+	struct tag *tags;
+	const struct rule *undecidable; /* a rule that asks for what the audit does not keep */
+
 	/* Limits. */
 	struct charge *charges;
 	size_t n_charges, charges_room;
@@ -118,8 +142,15 @@ void message_refuse(struct message *m, const char *keyword, const char *format, 
  * message_refuse() does so for the reasons that are of form. */
 void message_note_form(struct message *m, const char *keyword);
 
+/* Refuses a recorded message for each of these that was wrong with its form then,
+ * in the order then; whether there was one. */
+bool message_refuse_recorded(struct message *m, const char *const *keywords, size_t n);
+
 /* Refuses with verdict, code and enhanced code given (limits and rules). */
 void message_refuse_with(struct message *m, struct decision d);
+
+/* Notes what would have been decided were nothing on trial. The first stays. */
+void message_would(struct message *m, struct decision d);
 
 /* Whether the message is refused for good or for now. */
 static inline bool
@@ -127,6 +158,10 @@ message_is_refused(const struct message *m)
 {
 	return m->decision.verdict >= VERDICT_DEFER;
 }
+
+/* Takes the recipient added last, which was accepted, back: it is refused after
+ * all. The string must live as long as the message. */
+void message_take_back(struct message *m, struct recipient *r, const char *reason);
 
 /* "crm (10.1.2.3)": who sends, for texts. In the arena. */
 const char *message_who(const struct message *m);

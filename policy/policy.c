@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 
 /* The reference count stands before the policy that readers see. */
 struct counted {
@@ -42,6 +43,40 @@ policy_ref(struct policy *p)
 	return p;
 }
 
+static void
+free_patterns(struct match_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		regex_free(&l->items[i].regex);
+}
+
+/* The compiled patterns are not the arena's. */
+static void
+free_rules(struct policy *p)
+{
+	for (size_t i = 0; i < p->n_rules; i++) {
+		struct rule *r = &p->rules[i];
+		struct match_list *const lists[] = {
+			&r->logins, &r->sender, &r->from, &r->subject, &r->body, &r->attachment,
+			&r->attachment_type, &r->tls, &r->recipients,
+		};
+
+		for (size_t j = 0; j < sizeof lists / sizeof lists[0]; j++)
+			free_patterns(lists[j]);
+		for (size_t j = 0; j < r->n_headers; j++)
+			free_patterns(&r->headers[j].patterns);
+	}
+}
+
+bool
+policy_is_tag(const struct policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (p->rules[i].action == RULE_TAG && text_same(p->rules[i].tag_name, name))
+			return true;
+	return false;
+}
+
 void
 policy_unref(struct policy **p)
 {
@@ -50,6 +85,7 @@ policy_unref(struct policy **p)
 	*p = NULL;
 	if (c == NULL || atomic_fetch_sub(&c->references, 1) != 1)
 		return;
+	free_rules(&c->policy);
 	arena_free(&c->policy.arena);
 	free(c);
 }

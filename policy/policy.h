@@ -16,6 +16,7 @@
 #include "policy/address.h"
 #include "policy/limit.h"
 #include "policy/network.h"
+#include "policy/rule.h"
 
 enum mode { MODE_ENFORCE, MODE_MONITOR };
 enum on_failure { ON_FAILURE_TEMPFAIL, ON_FAILURE_ACCEPT };
@@ -61,6 +62,15 @@ struct accepted_domain {
 	unsigned line;
 };
 
+/* One accepted-domain file. */
+struct accepted_source {
+	const char *file;
+	int64_t modified;               /* seconds since 1970 UTC, as its file system has it */
+	size_t n_domains;
+	const char *policy_file;        /* where the policy names it */
+	unsigned line, column;
+};
+
 struct tenant {
 	const char *name;
 	enum connector_auth connector_auth;
@@ -71,6 +81,9 @@ struct tenant {
 	size_t n_limits;
 	struct accepted_domain *domains;
 	size_t n_domains;
+	struct accepted_source *sources;
+	size_t n_sources;
+	uint64_t sources_max_age;       /* seconds; a file older than that is to be warned of */
 };
 
 struct signing_key {
@@ -137,6 +150,8 @@ struct policy {
 	struct app *apps;
 	size_t n_apps;
 	struct app *unknown;            /* NULL when unknown clients are refused */
+	struct rule *rules;             /* in the order they are asked */
+	size_t n_rules;
 	struct limit *built_in;         /* limits that methods bring, with scope "method:..." */
 	size_t n_built_in;
 	const char *digest;             /* of all files read, hexadecimal */
@@ -158,6 +173,9 @@ void policy_unref(struct policy **p);
  * itself, or the nearest one above that has subdomains; NULL when none. The
  * record found may still not send. */
 const struct accepted_domain *policy_domain(const struct policy *p, const char *domain);
+
+/* Whether some rule adds a header field of this name (ASCII case ignored). */
+bool policy_is_tag(const struct policy *p, const char *name);
 
 /* The signing block for a From domain: its own, or the nearest above that has
  * subdomains; NULL when none. */

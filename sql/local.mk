@@ -7,6 +7,7 @@ libsql_a_SOURCES = \
 	sql/db.c sql/db.h \
 	sql/limit-clock.c sql/limit-clock.h \
 	sql/memory.c \
+	sql/rehearsal.c \
 	sql/refusals.c sql/refusals.h \
 	sql/sqlite.c sql/sqlite_read.c \
 	sql/store.c sql/store.h sql/store-private.h \

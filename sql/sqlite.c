@@ -27,7 +27,7 @@
 
 
 enum statement {
-	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, RULE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
+	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, RULE, POLICY_RULE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
 	USE_READ, USE_WRITE, USE_PRUNE, CLOCK_WRITE, OLD_MESSAGES, DROP_MESSAGE, DROP_RECIPIENTS, DROP_SIGNATURES,
 	DROP_CHARGES, DROP_RULES, DROP_REFUSALS, FREE_LIMITS, DROP_USE, DROP_LIMIT, BEGIN, COMMIT, ROLLBACK,
 	STATEMENTS
@@ -40,7 +40,8 @@ static const char *const sql[STATEMENTS] = {
 	[SIGNATURE] = "REPLACE INTO signatures VALUES (?,?,?,?,?,?)",
 	[CHARGE] = "REPLACE INTO charges VALUES (?,?,?,?,?,?,?,?,?,?)",
 	[RULE] = "REPLACE INTO rule_matches VALUES (?,?,?,?,?,?,?)",
-	[REFUSAL] = "INSERT INTO refusals VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+	[POLICY_RULE] = "INSERT OR IGNORE INTO policy_rules VALUES (?,?,?,?)",
+	[REFUSAL] = "INSERT INTO refusals VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 		" ON CONFLICT DO UPDATE SET count = count + excluded.count,"
 		" last_time = max(last_time, excluded.last_time)",
 	[LIMIT_FIND] = "SELECT id FROM limits WHERE scope=? AND unit=? AND period=? AND key=?",
@@ -393,7 +394,7 @@ write_refusal(struct backend *b, const struct refusal_delta *d)
 	const struct refusal *r = d->refusal;
 	const char *const tail[] = { r->enhanced, r->text, r->app, r->tenant, r->method, r->client,
 				     r->login, r->tls, r->certificate, r->certificate_issuer, r->sender,
-				     r->header_from, r->recipient, r->queue_id };
+				     r->header_from, r->recipient, r->queue_id, r->policy };
 	struct db_query *q = b->query[REFUSAL];
 	int i = 0;
 
@@ -408,6 +409,24 @@ write_refusal(struct backend *b, const struct refusal_delta *d)
 	for (size_t k = 0; k < sizeof tail / sizeof tail[0]; k++)
 		db_bind_text(q, &i, tail[k]);
 	return db_run(q);
+}
+
+static enum db_result
+write_note(struct backend *b, const struct policy_note *note)
+{
+	struct db_query *q = b->query[POLICY_RULE];
+	enum db_result rc = DB_DONE;
+
+	for (size_t n = 0; rc == DB_DONE && n < note->n_rules; n++) {
+		int i = 0;
+
+		db_bind_text(q, &i, note->policy);
+		db_bind_u64(q, &i, n);
+		db_bind_text(q, &i, note->rules[n].name);
+		db_bind_text(q, &i, note->rules[n].conditions);
+		rc = db_run(q);
+	}
+	return rc;
 }
 
 static enum db_result
@@ -436,6 +455,8 @@ write_batch(struct backend *b, const struct batch *batch, int64_t now)
 		rc = write_record(b, batch->records[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_refusals; i++)
 		rc = write_refusal(b, &batch->refusals[i]);
+	for (size_t i = 0; rc == DB_DONE && i < batch->n_notes; i++)
+		rc = write_note(b, &batch->notes[i]);
 	if (rc == DB_DONE)
 		rc = write_clock(b, now);
 	CRASH_POINT("admit-before-commit");
@@ -758,6 +779,9 @@ sqlite_peek(void *backend, struct charge *charges, size_t n)
 
 const struct store_ops store_sqlite_ops = {
 	.scheme = "sqlite:", .open = sqlite_open, .close = sqlite_close, .commit = sqlite_commit,
-	.prune = sqlite_prune, .peek = sqlite_peek, .reader_open = sqlite_reader_open, .reader_close = sqlite_reader_close,
-	.reader_peek = sqlite_reader_peek,
+	.prune = sqlite_prune,
+	.peek = sqlite_peek, .reader_open = sqlite_reader_open, .reader_close = sqlite_reader_close,
+	.reader_peek = sqlite_reader_peek, .reader_messages = sqlite_reader_messages,
+	.reader_refusals = sqlite_reader_refusals, .reader_count = sqlite_reader_count, .reader_limit = sqlite_reader_limit,
+	.reader_policy = sqlite_reader_policy,
 };

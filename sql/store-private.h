@@ -24,7 +24,11 @@ struct batch {
 	size_t n_records;
 	const struct refusal_delta *refusals;
 	size_t n_refusals;
+	const struct policy_note *notes;
+	size_t n_notes;
 };
+
+struct arena;
 
 /* One row per backend. All but peek run on the writer's thread or before it starts. */
 struct store_ops {
@@ -45,6 +49,18 @@ struct store_ops {
 	void (*reader_close)(void *reader);
 	int (*reader_peek)(void *reader, const struct clock *clock, struct charge *charges, size_t n,
 			   const char **error_r);
+	int (*reader_messages)(void *reader, const struct store_range *range,
+			       int (*each)(void *context, const struct record *record,
+					   const struct charge *charges, size_t n_charges),
+			       void *context, const char **error_r);
+	int (*reader_refusals)(void *reader, const struct store_range *range, bool at_end,
+			       int (*each)(void *context, const struct refusal *refusal, uint64_t count,
+					   int64_t last_time),
+			       void *context, const char **error_r);
+	int (*reader_policy)(void *reader, const char *policy, struct arena *arena, struct policy_note *note_r,
+			     const char **error_r);
+	int64_t (*reader_limit)(void *reader, const char *name);
+	int64_t (*reader_count)(void *reader, const struct store_range *range);
 };
 
 /* What sqlite.c and sqlite_read.c share. */
@@ -57,9 +73,20 @@ void *sqlite_reader_open(const char *url, char *error_r, size_t error_size);
 void sqlite_reader_close(void *reader);
 int sqlite_reader_peek(void *reader, const struct clock *clock, struct charge *charges, size_t n,
 		       const char **error_r);
+int sqlite_reader_messages(void *reader, const struct store_range *range,
+			   int (*each)(void *context, const struct record *record,
+				       const struct charge *charges, size_t n_charges),
+			   void *context, const char **error_r);
+int sqlite_reader_refusals(void *reader, const struct store_range *range, bool at_end,
+			   int (*each)(void *context, const struct refusal *refusal, uint64_t count,
+				       int64_t last_time),
+			   void *context, const char **error_r);
+int sqlite_reader_policy(void *reader, const char *policy, struct arena *arena, struct policy_note *note_r,
+			 const char **error_r);
+int64_t sqlite_reader_limit(void *reader, const char *name);
+int64_t sqlite_reader_count(void *reader, const struct store_range *range);
 
 /* Copies a record with all it points to; NULL when memory is short. `arena` owns it. */
-struct arena;
 struct record *record_copy(struct arena *arena, const struct record *r);
 
 extern const struct store_ops store_sqlite_ops;

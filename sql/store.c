@@ -98,6 +98,12 @@ store_record(struct store *s, const struct record *r)
 }
 
 void
+store_note_policy(struct store *s, const struct policy_note *note)
+{
+	writer_note(s->writer, note);
+}
+
+void
 store_keep(struct store *s, int64_t keep_ms)
 {
 	writer_keep(s->writer, keep_ms);
@@ -150,6 +156,42 @@ store_reader_peek(struct store_reader *r, const struct clock *clock, struct char
 		  const char **error_r)
 {
 	return r->ops->reader_peek(r->reader, clock, charges, n, error_r);
+}
+
+int
+store_reader_messages(struct store_reader *r, const struct store_range *range,
+		      int (*each)(void *context, const struct record *record, const struct charge *charges,
+				  size_t n_charges),
+		      void *context, const char **error_r)
+{
+	return r->ops->reader_messages(r->reader, range, each, context, error_r);
+}
+
+int
+store_reader_refusals(struct store_reader *r, const struct store_range *range, bool at_end,
+		      int (*each)(void *context, const struct refusal *refusal, uint64_t count, int64_t last_time),
+		      void *context, const char **error_r)
+{
+	return r->ops->reader_refusals(r->reader, range, at_end, each, context, error_r);
+}
+
+int
+store_reader_policy(struct store_reader *r, const char *policy, struct arena *arena, struct policy_note *note_r,
+		    const char **error_r)
+{
+	return r->ops->reader_policy(r->reader, policy, arena, note_r, error_r);
+}
+
+int64_t
+store_reader_limit(struct store_reader *r, const char *name)
+{
+	return r->ops->reader_limit(r->reader, name);
+}
+
+int64_t
+store_reader_count(struct store_reader *r, const struct store_range *range)
+{
+	return r->ops->reader_count(r->reader, range);
 }
 
 static void

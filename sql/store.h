@@ -103,6 +103,7 @@ struct refusal {
 	const char *header_from;
 	const char *recipient;    /* of the first one */
 	const char *queue_id;
+	const char *policy;       /* digest of the policy that refused the first */
 };
 
 /* Counts the refusal and returns the id that the reply should name: r->id when
@@ -114,6 +115,10 @@ struct id store_refuse(struct store *s, const struct refusal *r, bool *is_new_r)
 /* Records a message that was refused at end of message and whose kind is new,
  * with all its facts, without waiting for the disk. Copies what it needs. */
 void store_record(struct store *s, const struct record *r);
+
+/* Remembers the rules of a policy that messages are now decided by, without
+ * waiting for the disk. Copies what it needs. */
+void store_note_policy(struct store *s, const struct policy_note *note);
 
 /* How long messages and refusals are kept, in milliseconds of wall time; 0 (at
  * first) for ever. What is older is deleted by and by, in steps that no message
@@ -133,6 +138,53 @@ void store_reader_close(struct store_reader **r);
  * now. 0, or -1 with a static text. */
 int store_reader_peek(struct store_reader *r, const struct clock *clock, struct charge *charges,
 		      size_t n, const char **error_r);
+
+/* What to read: the messages from `since` up to but not including `until` (wall
+ * time, milliseconds), or the one with this id where it is not NULL. */
+struct store_range {
+	int64_t since, until;
+	const char *id;
+};
+
+/* Calls `each` for every message of the range, by time; a result other than 0
+ * ends it. The record and all it points at live for the call only. `charges` and
+ * n_charges are what it was held against. 0, what `each` returned, or -1 with a
+ * static text. */
+int store_reader_messages(struct store_reader *r, const struct store_range *range,
+			  int (*each)(void *context, const struct record *record,
+				      const struct charge *charges, size_t n_charges),
+			  void *context, const char **error_r);
+
+/* The same for counted refusals whose last one is in the range; only those that
+ * were refused before the end of the message, unless `at_end`. */
+int store_reader_refusals(struct store_reader *r, const struct store_range *range, bool at_end,
+			  int (*each)(void *context, const struct refusal *refusal, uint64_t count,
+				      int64_t last_time),
+			  void *context, const char **error_r);
+
+/* The rules of the policy with this digest, in the arena; n_rules is 0 where it is
+ * not remembered. 0, or -1 with a static text. */
+struct arena;
+int store_reader_policy(struct store_reader *r, const char *policy, struct arena *arena,
+			struct policy_note *note_r, const char **error_r);
+
+/* The count of the limit with this name when it was last charged; -1 when there is
+ * none of this name. */
+int64_t store_reader_limit(struct store_reader *r, const char *name);
+
+/* How many messages are in the range; -1 on error. */
+int64_t store_reader_count(struct store_reader *r, const struct store_range *range);
+
+/* A rehearsal: limits weighed and charged in memory, at times that the caller
+ * gives and that do not go backwards. One thread at a time. */
+struct rehearsal;
+struct rehearsal *rehearsal_new(void);
+void rehearsal_free(struct rehearsal **r);
+/* Fills used, exceeded and retry_ms of each charge. */
+void rehearsal_weigh(struct rehearsal *r, struct charge *charges, size_t n, int64_t now_ms);
+/* Fills used, exceeded and retry_ms, and charges all or, where one stands in the
+ * way, none. 1 charged, 0 not, -1 memory is short. */
+int rehearsal_admit(struct rehearsal *r, struct charge *charges, size_t n, int64_t now_ms);
 
 /* How the store fares: 0 well; -1 the last write failed, with a static text. */
 int store_health(struct store *s, const char **error_r);

@@ -17,6 +17,7 @@
 #define ADMITS_MAX 256u
 #define RECORDS_MAX 1024u
 #define REFUSALS_MAX 512u
+#define NOTES_MAX 16u
 #define LOG_EVERY_MS 60000
 /* Rows deleted in one step, and how often a step is made when there is nothing more to delete. */
 #define PRUNE_ROWS 100
@@ -44,6 +45,9 @@ struct writer {
 	struct waiter **last;
 	struct queued records[RECORDS_MAX];
 	size_t n_records;
+	struct arena *notes_arena; /* owns the notes */
+	struct policy_note notes[NOTES_MAX];
+	size_t n_notes, n_notes_taken;
 	unsigned long dropped;    /* records that found no room, not yet said */
 	const char *error;
 	int64_t keep_ms;
@@ -145,6 +149,21 @@ take(struct writer *w)
 	}
 	b->n_records = w->n_records;
 	w->n_records = 0;
+	b->notes = w->notes;
+	b->n_notes = w->n_notes_taken = w->n_notes;
+}
+
+/* Forgets the notes that are written; the lock is held. */
+static void
+drop_notes(struct writer *w)
+{
+	size_t n = w->n_notes_taken;
+
+	memmove(w->notes, w->notes + n, (w->n_notes - n) * sizeof w->notes[0]);
+	w->n_notes -= n;
+	w->n_notes_taken = 0;
+	if (w->n_notes == 0)
+		arena_reset(w->notes_arena);
 }
 
 /* Tells the callers and puts back what must be tried again; the lock is held. */
@@ -167,6 +186,8 @@ finish(struct writer *w, const char *error)
 			w->dropped += error != NULL;
 			arena_free(&w->taken[i].arena);
 		}
+	if (error == NULL)
+		drop_notes(w);
 	w->error = error;
 }
 
@@ -178,7 +199,7 @@ write_batch(struct writer *w)
 	int rc;
 
 	b->n_refusals = refusals_take(w->refusals, w->deltas, REFUSALS_MAX);
-	if (b->n_admits + b->n_records + b->n_refusals == 0)
+	if (b->n_admits + b->n_records + b->n_refusals + b->n_notes == 0)
 		return;
 	rc = w->ops->commit(w->backend, b, &error);
 	if (rc != 0 && error == NULL)
@@ -200,7 +221,7 @@ wait_for_work(struct writer *w)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec++;
-	while (!w->stopping && w->first == NULL && (w->n_records == 0 || w->error != NULL))
+	while (!w->stopping && w->first == NULL && (w->n_records + w->n_notes == 0 || w->error != NULL))
 		if (pthread_cond_timedwait(&w->work, &w->lock, &until) != 0)
 			break;
 }
@@ -254,6 +275,11 @@ writer_start(const struct store_ops *ops, void *backend, struct refusals *refusa
 	w->refusals = refusals;
 	w->options = *o;
 	w->last = &w->first;
+	w->notes_arena = arena_new(0);
+	if (w->notes_arena == NULL) {
+		free(w);
+		return NULL;
+	}
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -261,6 +287,7 @@ writer_start(const struct store_ops *ops, void *backend, struct refusals *refusa
 	pthread_condattr_destroy(&attr);
 	if (pthread_create(&w->thread, NULL, run, w) == 0)
 		return w;
+	arena_free(&w->notes_arena);
 	free(w);
 	return NULL;
 }
@@ -279,6 +306,7 @@ writer_stop(struct writer **w)
 	pthread_join(x->thread, NULL);
 	for (size_t i = 0; i < x->n_records; i++)
 		arena_free(&x->records[i].arena);
+	arena_free(&x->notes_arena);
 	pthread_cond_destroy(&x->work);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
@@ -322,6 +350,28 @@ writer_record(struct writer *w, const struct record *r)
 	}
 	pthread_mutex_unlock(&w->lock);
 	arena_free(&q.arena);
+}
+
+void
+writer_note(struct writer *w, const struct policy_note *note)
+{
+	struct policy_rule *rules;
+
+	pthread_mutex_lock(&w->lock);
+	rules = arena_array(w->notes_arena, note->n_rules + 1, sizeof *rules);
+	for (size_t i = 0; rules != NULL && i < note->n_rules; i++)
+		rules[i] = (struct policy_rule){
+			.name = arena_string(w->notes_arena, note->rules[i].name),
+			.conditions = arena_string(w->notes_arena, note->rules[i].conditions),
+		};
+	/* One too many is only missed by what-ifs. */
+	if (rules != NULL && w->n_notes < NOTES_MAX) {
+		w->notes[w->n_notes++] = (struct policy_note){
+			.policy = arena_string(w->notes_arena, note->policy), .rules = rules, .n_rules = note->n_rules,
+		};
+		pthread_cond_signal(&w->work);
+	}
+	pthread_mutex_unlock(&w->lock);
 }
 
 void

@@ -13,6 +13,7 @@ include tests/corpus/local.mk
 include tests/e2e/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
+include tests/guide/local.mk
 
 dist_check_SCRIPTS += tests/check-docs tests/check-guide
 TESTS += tests/check-docs tests/check-guide

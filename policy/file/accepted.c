@@ -538,13 +538,18 @@ read_source(struct source *s)
 }
 
 void
-accepted_read(struct build *b, const struct node *where, struct domain_list *list)
+accepted_read(struct build *b, const struct node *where, struct domain_list *list,
+	      struct accepted_source *source_r)
 {
 	const char *path = build_path(b, where->text), *error = "", *octets;
 	struct source s = {.build = b, .file = path, .line = 1, .list = list};
 	size_t len = 0, before = list->n, errors = problems_errors(b->problems);
 
-	octets = build_read_file(b, path, DOMAINS_FILE_MAX, &len, &error);
+	*source_r = (struct accepted_source){
+		.file = path, .policy_file = arena_string(b->arena, where->file), .line = where->line,
+		.column = where->column,
+	};
+	octets = build_read_file(b, path, DOMAINS_FILE_MAX, &len, &source_r->modified, &error);
 	if (octets == NULL) {
 		node_error(b->problems, where, "%s cannot be read: %s", path, error);
 		return;
@@ -553,6 +558,7 @@ accepted_read(struct build *b, const struct node *where, struct domain_list *lis
 	s.end = s.at + len;
 	if (check_text(&s))
 		read_source(&s);
+	source_r->n_domains = list->n - before;
 	if (list->n == before && problems_errors(b->problems) == errors)
 		problems_add(b->problems, true, path, 1, 1, "the file holds no domain");
 }

@@ -36,9 +36,8 @@ build_check_name(struct build *b, const struct node *n, const char *what, const 
 	return ok;
 }
 
-/* The column of an octet of a text: right for one line, else its start. */
-static unsigned
-column_in(const struct node *n, size_t column)
+unsigned
+build_column(const struct node *n, size_t column)
 {
 	return n->column + (n->is_quoted ? 1u : 0u) + (column > 0 ? (unsigned)column - 1 : 0);
 }
@@ -54,7 +53,7 @@ build_limits(struct build *b, const struct value *v, const char *scope, uint64_t
 	*limits_r = list;
 	for (const struct node *e = value_first(v); e != NULL && list != NULL; e = value_next(v, e)) {
 		if (limit_parse(b->arena, e->text, scope, licenses, &list[n], &column, &error) != 0) {
-			problems_add(b->problems, true, e->file, e->line, column_in(e, column), "limit \"%s\": %s",
+			problems_add(b->problems, true, e->file, e->line, build_column(e, column), "limit \"%s\": %s",
 				     e->text, error);
 			continue;
 		}
@@ -67,12 +66,28 @@ build_limits(struct build *b, const struct value *v, const char *scope, uint64_t
 	*n_r = n;
 }
 
+static void
+read_accepted(struct build *b, const struct value *files, struct tenant *t)
+{
+	struct domain_list list = {0};
+
+	t->sources = arena_array(b->arena, value_count(files) + 1, sizeof *t->sources);
+	for (const struct node *e = value_first(files); e != NULL && t->sources != NULL; e = value_next(files, e))
+		accepted_read(b, e, &list, &t->sources[t->n_sources++]);
+	t->domains = arena_array(b->arena, list.n + 1, sizeof *t->domains);
+	if (t->domains == NULL)
+		return;
+	for (size_t i = 0; i < list.n; i++) {
+		t->domains[i] = list.rows[i];
+		t->domains[i].tenant = t;
+	}
+	t->n_domains = list.n;
+}
+
 void
 build_tenant(struct build *b, const struct node *n, struct tenant *t)
 {
 	struct value v[TENANT_COUNT];
-	struct domain_list list = {0};
-	const struct value *files = &v[TENANT_ACCEPTED_DOMAINS];
 
 	*t = (struct tenant){.name = arena_string(b->arena, n->key->text), .next_hop = "", .mode = b->policy->mode};
 	build_check_name(b, n->key, "a tenant", t->name);
@@ -90,16 +105,8 @@ build_tenant(struct build *b, const struct node *n, struct tenant *t)
 	build_limits(b, &v[TENANT_LIMITS], arena_printf(b->arena, "tenant:%s", t->name), t->licenses,
 		     &t->limits, &t->n_limits);
 	build_check_tenant_limits(b, &v[TENANT_LIMITS], t);
-	for (const struct node *e = value_first(files); e != NULL; e = value_next(files, e))
-		accepted_read(b, e, &list);
-	t->domains = arena_array(b->arena, list.n + 1, sizeof *t->domains);
-	if (t->domains == NULL)
-		return;
-	for (size_t i = 0; i < list.n; i++) {
-		t->domains[i] = list.rows[i];
-		t->domains[i].tenant = t;
-	}
-	t->n_domains = list.n;
+	t->sources_max_age = v[TENANT_ACCEPTED_DOMAINS_MAX_AGE].number;
+	read_accepted(b, &v[TENANT_ACCEPTED_DOMAINS], t);
 }
 
 static void
@@ -139,7 +146,7 @@ build_signing(struct build *b, const struct node *n, struct signing *s)
 	*s = (struct signing){0};
 	s->domain = domain_normalise(b->arena, name, strlen(name), &error, &column);
 	if (s->domain == NULL) {
-		problems_add(b->problems, true, n->file, n->key->line, column_in(n->key, column),
+		problems_add(b->problems, true, n->file, n->key->line, build_column(n->key, column),
 			     "\"%s\" is no domain: %s", name, error);
 		return;
 	}

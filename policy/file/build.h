@@ -7,6 +7,7 @@
 #define POSTERN_POLICY_FILE_BUILD_H
 
 #include "policy/file/schema.h"
+#include "policy/header.h"
 
 #define POLICY_FILE_MAX ((size_t)4 << 20)
 #define DOMAINS_FILE_MAX ((size_t)16 << 20)
@@ -21,8 +22,10 @@ struct build {
 };
 
 /* The octets of a regular file in the scratch arena, NUL after them, counted
- * into the digest; NULL with *error_r (static or from strerror). */
-const char *build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, const char **error_r);
+ * into the digest; NULL with *error_r (static or from strerror). modified_r,
+ * unless NULL: the time of its last change, in seconds since 1970. */
+const char *build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, int64_t *modified_r,
+			    const char **error_r);
 
 /* `path` as it is when absolute, otherwise below the policy file's folder. */
 const char *build_path(struct build *b, const char *path);
@@ -46,14 +49,26 @@ void build_signing(struct build *b, const struct node *n, struct signing *s);
 /* One app; the tenants must stand. false when it has no usable name. */
 bool build_app(struct build *b, const struct node *n, struct app *a);
 
+/* One rule into r, whose patterns the policy frees also where there was an
+ * error; the apps must stand. */
+void build_rule(struct build *b, const struct node *n, struct rule *r);
+
+/* "10.1.2.3", a prefix, or "local", into the array and the flag; an error where it is none. */
+void build_client(struct build *b, const struct node *e, struct network *clients, size_t *n, bool *local);
+
+/* Where an octet of a text stands: right for one line, else its start. */
+unsigned build_column(const struct node *n, size_t column);
+
 /* The checks that need the whole policy. */
 void build_cross_check(struct build *b);
 
-/* Reads one accepted-domain file; *list grows in the scratch arena. */
+/* Reads one accepted-domain file; *list grows in the scratch arena. *source_r
+ * is complete where the file could be read. */
 struct domain_list {
 	struct accepted_domain *rows;
 	size_t n, capacity;
 };
-void accepted_read(struct build *b, const struct node *where, struct domain_list *list);
+void accepted_read(struct build *b, const struct node *where, struct domain_list *list,
+		   struct accepted_source *source_r);
 
 #endif

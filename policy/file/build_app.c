@@ -51,21 +51,26 @@ read_tenants(struct build *b, const struct node *n, const struct value *v, struc
 		add_tenant(b, e, a);
 }
 
-static void
-read_clients(struct build *b, const struct value *v, struct app *a)
+void
+build_client(struct build *b, const struct node *e, struct network *clients, size_t *n, bool *local)
 {
 	const char *error;
 
+	if (strcmp(e->text, "local") == 0)
+		*local = true;
+	else if (network_parse(e->text, &clients[*n], &error) == 0)
+		++*n;
+	else
+		node_error(b->problems, e, "\"%s\" is no client: %s; expected an address such as 10.1.2.3, a prefix "
+			   "such as 10.1.9.0/24, or local", e->text, error);
+}
+
+static void
+read_clients(struct build *b, const struct value *v, struct app *a)
+{
 	a->clients = arena_array(b->arena, value_count(v) + 1, sizeof *a->clients);
-	for (const struct node *e = value_first(v); e != NULL && a->clients != NULL; e = value_next(v, e)) {
-		if (strcmp(e->text, "local") == 0)
-			a->local = true;
-		else if (network_parse(e->text, &a->clients[a->n_clients], &error) == 0)
-			a->n_clients++;
-		else
-			node_error(b->problems, e, "\"%s\" is no client: %s; expected an address such as 10.1.2.3, a prefix "
-				   "such as 10.1.9.0/24, or local", e->text, error);
-	}
+	for (const struct node *e = value_first(v); e != NULL && a->clients != NULL; e = value_next(v, e))
+		build_client(b, e, a->clients, &a->n_clients, &a->local);
 }
 
 static const char **

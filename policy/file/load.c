@@ -58,7 +58,7 @@ read_all(int fd, char *s, size_t size)
 }
 
 static const char *
-read_open_file(struct build *b, int fd, size_t max, size_t *len_r, const char **error_r)
+read_open_file(struct build *b, int fd, size_t max, size_t *len_r, int64_t *modified_r, const char **error_r)
 {
 	struct stat st;
 	ssize_t n;
@@ -79,12 +79,15 @@ read_open_file(struct build *b, int fd, size_t max, size_t *len_r, const char **
 		return NULL;
 	}
 	*len_r = (size_t)n;
+	if (modified_r != NULL)
+		*modified_r = st.st_mtime;
 	add_to_digest(b, s, *len_r);
 	return s;
 }
 
 const char *
-build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, const char **error_r)
+build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, int64_t *modified_r,
+		const char **error_r)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	const char *s;
@@ -93,7 +96,7 @@ build_read_file(struct build *b, const char *path, size_t max, size_t *len_r, co
 		*error_r = strerror(errno);
 		return NULL;
 	}
-	s = read_open_file(b, fd, max, len_r, error_r);
+	s = read_open_file(b, fd, max, len_r, modified_r, error_r);
 	close(fd);
 	return s;
 }
@@ -114,7 +117,7 @@ add_source(struct build *b, struct sources *all, const char *path, const struct 
 	struct node *root;
 	size_t len;
 
-	s = build_read_file(b, path, POLICY_FILE_MAX, &len, &error);
+	s = build_read_file(b, path, POLICY_FILE_MAX, &len, NULL, &error);
 	if (s == NULL && where == NULL)
 		problems_add(b->problems, true, path, 0, 0, "the file cannot be read: %s", error);
 	else if (s == NULL)
@@ -295,6 +298,20 @@ read_apps(struct build *b, const struct sources *all)
 }
 
 static void
+read_rules(struct build *b, const struct sources *all)
+{
+	struct policy *p = b->policy;
+
+	p->rules = arena_array(b->arena, count_of(all, TOP_RULES) + 1, sizeof *p->rules);
+	for (size_t i = 0; p->rules != NULL && i < all->n; i++) {
+		const struct value *v = &all->list[i].v[TOP_RULES];
+
+		for (const struct node *n = value_first(v); n != NULL; n = value_next(v, n))
+			build_rule(b, n, &p->rules[p->n_rules++]);
+	}
+}
+
+static void
 read_files(struct build *b, const char *file)
 {
 	struct sources all = {0};
@@ -313,6 +330,7 @@ read_files(struct build *b, const char *file)
 	read_tenants(b, &all);
 	read_signing(b, &all);
 	read_apps(b, &all);
+	read_rules(b, &all);
 	if (b->policy->n_tenants == 0 && problems_errors(b->problems) == 0)
 		problems_add(b->problems, true, file, 1, 1, "no tenant is defined; expected at least one in \"tenants\"");
 	build_cross_check(b);

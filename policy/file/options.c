@@ -17,6 +17,9 @@ static const char *const subjects_words[] = {"keep", "hash", "drop", NULL};
 static const char *const durability_words[] = {"power", "process", NULL};
 static const char *const connector_words[] = {"ip", "certificate", NULL};
 static const char *const method_words[] = {"connector", "smtp-auth", "direct-send", "hve", "acs", NULL};
+static const char *const action_words[] = {
+	"accept", "reject", "defer", "hold", "discard", "tag", "require-tls", NULL,
+};
 static const char *const sign_words[] = {"default", "required", "available", "never", NULL};
 
 static const struct option audit_options[] = {
@@ -34,6 +37,9 @@ const struct block schema_audit = {.title = "the audit block", ROWS(audit_option
 static const struct option tenant_options[] = {
 	[TENANT_ACCEPTED_DOMAINS] = {.name = "accepted-domains", .type = OPTION_LIST, .is_required = true,
 		.help = "Files with the tenant's accepted domains: Get-AcceptedDomain as CSV or JSON, or one domain a line."},
+	[TENANT_ACCEPTED_DOMAINS_MAX_AGE] = {.name = "accepted-domains-max-age", .type = OPTION_DURATION,
+		.standard = "30 days", .min = DAY, .max = 36500 * DAY,
+		.help = "How long after its last change such a file is trusted to be up to date; an older one is warned of."},
 	[TENANT_CONNECTOR_AUTH] = {.name = "connector-auth", .type = OPTION_WORD, .words = connector_words,
 		.standard = "ip",
 		.help = "How Exchange Online knows the relay; a null sender may leave only by certificate."},
@@ -100,6 +106,50 @@ static const struct option app_options[] = {
 };
 const struct block schema_app = {.title = "an app", ROWS(app_options)};
 
+static const struct option rule_options[] = {
+	[RULE_NAME] = {.name = "name", .type = OPTION_TEXT, .is_required = true,
+		.pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+		.help = "The rule's name, in replies as rule:NAME."},
+	[RULE_APPS] = {.name = "apps", .type = OPTION_LIST, .help = "The apps it is for."},
+	[RULE_EXCEPT] = {.name = "except", .type = OPTION_LIST, .help = "The apps it leaves alone."},
+	[RULE_TENANTS] = {.name = "tenants", .type = OPTION_LIST, .help = "The tenants it is for."},
+	[RULE_METHODS] = {.name = "methods", .type = OPTION_LIST, .help = "The methods it is for."},
+	[RULE_CLIENTS] = {.name = "clients", .type = OPTION_LIST,
+		.help = "Client addresses and prefixes, or local."},
+	[RULE_LOGINS] = {.name = "logins", .type = OPTION_LIST, .help = "Patterns of the SMTP AUTH login."},
+	[RULE_SENDER] = {.name = "sender", .type = OPTION_LIST, .help = "Patterns of the envelope sender."},
+	[RULE_FROM] = {.name = "from", .type = OPTION_LIST, .help = "Patterns of the header From's address."},
+	[RULE_RECIPIENTS] = {.name = "recipients", .type = OPTION_LIST,
+		.help = "internal, external, local, or patterns; one recipient that matches is enough, but for accept all must."},
+	[RULE_SUBJECT] = {.name = "subject", .type = OPTION_LIST, .help = "Patterns of the subject."},
+	[RULE_HEADER] = {.name = "header", .type = OPTION_FIELDS,
+		.help = "Header fields by name, each with patterns of its value; all of them must match."},
+	[RULE_BODY] = {.name = "body", .type = OPTION_LIST,
+		.help = "Patterns between slashes, searched in the decoded text of the message."},
+	[RULE_ATTACHMENT] = {.name = "attachment", .type = OPTION_LIST, .help = "Patterns of attachments' file names."},
+	[RULE_ATTACHMENT_TYPE] = {.name = "attachment-type", .type = OPTION_LIST,
+		.help = "Patterns of attachments' media types, such as application/zip."},
+	[RULE_SIZE] = {.name = "size", .type = OPTION_TEXT, .pattern = "^(<|<=|=|>=|>) *[0-9]+ *[KkMmGg]?$",
+		.help = "The message's size, such as \"> 20M\"."},
+	[RULE_RECIPIENT_COUNT] = {.name = "recipient-count", .type = OPTION_TEXT, .pattern = "^(<|<=|=|>=|>) *[0-9]+$",
+		.help = "How many recipients, such as \"> 50\"."},
+	[RULE_TLS] = {.name = "tls", .type = OPTION_LIST,
+		.help = "yes, no, or patterns of the protocol version on the client's side, such as TLSv1.3."},
+	[RULE_HOURS] = {.name = "hours", .type = OPTION_LIST,
+		.help = "Times of the relay's day, such as 18:00-06:00; the end is not included."},
+	[RULE_WEEKDAYS] = {.name = "weekdays", .type = OPTION_LIST,
+		.help = "Days of the relay's week, such as mon-fri or sat."},
+	[RULE_ACTION] = {.name = "action", .type = OPTION_WORD, .words = action_words, .is_required = true,
+		.help = "What becomes of a message that matches."},
+	[RULE_TAG_FIELD] = {.name = "tag", .type = OPTION_TEXT, .pattern = "^X-[!-9;-~]+:.+$",
+		.help = "The header field that action tag adds, such as \"X-Class: payroll\"; apps cannot bring it themselves."},
+	[RULE_MESSAGE] = {.name = "message", .type = OPTION_TEXT, .help = "The refusal's text."},
+	[RULE_CONTACT] = {.name = "contact", .type = OPTION_TEXT, .help = "Where the refused may ask."},
+	[RULE_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words, .standard = "enforce",
+		.help = "monitor puts this rule alone on trial: it is recorded, and the search goes on."},
+};
+const struct block schema_rule = {.title = "a rule", ROWS(rule_options)};
+
 static const struct option top_options[] = {
 	[TOP_LISTEN] = {.name = "listen", .type = OPTION_TEXT, .is_required = true,
 		.pattern = "^(unix:/.+|inet:[0-9]+@.+)$",
@@ -114,7 +164,7 @@ static const struct option top_options[] = {
 	[TOP_UNKNOWN_CLIENTS] = {.name = "unknown-clients", .type = OPTION_WORD, .words = unknown_words,
 		.standard = "reject", .help = "What becomes of mail from a client that is no app."},
 	[TOP_INCLUDE] = {.name = "include", .type = OPTION_LIST,
-		.help = "Further files, such as apps.d/*.yaml, in sorted order; each adds tenants, signing or apps."},
+		.help = "Further files, such as apps.d/*.yaml, in sorted order; each adds tenants, signing, apps or rules."},
 	[TOP_AUDIT] = {.name = "audit", .type = OPTION_BLOCK, .block = &schema_audit,
 		.help = "What is recorded of each message."},
 	[TOP_TENANTS] = {.name = "tenants", .type = OPTION_NAMED, .block = &schema_tenant, .in_include = true,
@@ -123,7 +173,7 @@ static const struct option top_options[] = {
 		.help = "The DKIM keys, by the From domain they sign for."},
 	[TOP_APPS] = {.name = "apps", .type = OPTION_BLOCKS, .block = &schema_app, .in_include = true,
 		.help = "The apps; the first that matches a session is the app."},
-	[TOP_RULES] = {.name = "rules", .type = OPTION_LATER, .in_include = true,
-		.help = "Rules are not in this version."},
+	[TOP_RULES] = {.name = "rules", .type = OPTION_BLOCKS, .block = &schema_rule, .in_include = true,
+		.help = "Rules; the first match that decides wins."},
 };
 const struct block schema_top = {.title = "the policy file", ROWS(top_options)};

@@ -26,8 +26,6 @@ say_unknown(const struct block *b, const struct node *key, struct problems *prob
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->n && n < NAMES_MAX; i++) {
-		if (b->options[i].type == OPTION_LATER)
-			continue;
 		names[n++] = b->options[i].name;
 		text_printf(&all, "%s%s", all.len > 0 ? ", " : "", b->options[i].name);
 	}
@@ -247,6 +245,9 @@ check_shape(const struct option *o, const struct node *n, struct problems *probl
 			   node_kind_name(n));
 		return false;
 	}
+	for (const struct node *e = o->type == OPTION_FIELDS ? n->first : NULL; e != NULL; e = e->next)
+		if (!check_list(o, e, problems))
+			return false;
 	return true;
 }
 
@@ -260,12 +261,9 @@ read_member(const struct block *b, const struct node *n, bool is_included, struc
 		return;
 	if (o == NULL) {
 		say_unknown(b, n->key, problems);
-	} else if (o->type == OPTION_LATER) {
-		node_error(problems, n->key, "\"%s\" is not supported by this version of Postern; without it the file "
-			   "would allow more than it says, so take it out", o->name);
 	} else if (is_included && !o->in_include) {
-		node_error(problems, n->key, "\"%s\" may not stand in an included file; expected tenants, signing or "
-			   "apps", o->name);
+		node_error(problems, n->key, "\"%s\" may not stand in an included file; expected tenants, signing, "
+			   "apps or rules", o->name);
 	} else {
 		struct value *r = &v[o - b->options];
 

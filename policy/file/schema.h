@@ -23,7 +23,7 @@ enum option_type {
 	OPTION_BLOCKS,          /* a list of such mappings */
 	OPTION_NAMED,           /* names, each with such a mapping */
 	OPTION_SIGNING,         /* domains, each with a list of keys or with such a mapping */
-	OPTION_LATER            /* known, but not in this version */
+	OPTION_FIELDS           /* header field names, each with a text or a list of text */
 };
 
 struct block;
@@ -60,7 +60,7 @@ enum {
 };
 enum { AUDIT_KEEP, AUDIT_SUBJECTS, AUDIT_DURABILITY, AUDIT_COUNT };
 enum {
-	TENANT_ACCEPTED_DOMAINS, TENANT_CONNECTOR_AUTH, TENANT_NEXT_HOP, TENANT_LICENSES,
+	TENANT_ACCEPTED_DOMAINS, TENANT_ACCEPTED_DOMAINS_MAX_AGE, TENANT_CONNECTOR_AUTH, TENANT_NEXT_HOP, TENANT_LICENSES,
 	TENANT_MODE, TENANT_LIMITS, TENANT_COUNT
 };
 enum { SIGNING_SUBDOMAINS, SIGNING_KEYS, SIGNING_COUNT };
@@ -70,8 +70,15 @@ enum {
 	APP_SENDERS, APP_LIMITS, APP_MODE, APP_ON_FAILURE, APP_SIGN, APP_MAX_RECIPIENTS,
 	APP_MAX_SIZE, APP_OWNER, APP_DEPARTMENT, APP_COUNT
 };
+enum {
+	RULE_NAME, RULE_APPS, RULE_EXCEPT, RULE_TENANTS, RULE_METHODS, RULE_CLIENTS, RULE_LOGINS,
+	RULE_SENDER, RULE_FROM, RULE_RECIPIENTS, RULE_SUBJECT, RULE_HEADER, RULE_BODY, RULE_ATTACHMENT,
+	RULE_ATTACHMENT_TYPE, RULE_SIZE, RULE_RECIPIENT_COUNT, RULE_TLS, RULE_HOURS, RULE_WEEKDAYS,
+	RULE_ACTION, RULE_TAG_FIELD, RULE_MESSAGE, RULE_CONTACT, RULE_MODE, RULE_OPTIONS
+};
 
-extern const struct block schema_top, schema_audit, schema_tenant, schema_signing, schema_key, schema_app;
+extern const struct block schema_top, schema_audit, schema_tenant, schema_signing, schema_key, schema_app,
+	schema_rule;
 
 /* Reads the members of a mapping into v[0 .. block->n - 1], with an error for
  * each that is unknown, missing or not of its type. `is_included`: only what

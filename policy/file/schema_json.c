@@ -107,7 +107,9 @@ write_option(struct jsonv *to, const struct option *o)
 	case OPTION_SIGNING:
 		write_signing(to, o->block);
 		break;
-	case OPTION_LATER:
+	case OPTION_FIELDS:
+		jsonv_set_text(to, "type", "object");
+		write_list(jsonv_set_object(to, "additionalProperties"));
 		break;
 	}
 }
@@ -127,8 +129,7 @@ write_block(struct jsonv *to, const struct block *b)
 		/* An included file has only some of the top level. */
 		if (o->is_required && b != &schema_top)
 			jsonv_add_text(required, o->name);
-		if (o->type != OPTION_LATER)
-			write_option(jsonv_set_object(members, o->name), o);
+		write_option(jsonv_set_object(members, o->name), o);
 	}
 }
 

@@ -49,12 +49,19 @@ CREATE TABLE rule_matches (
 	PRIMARY KEY (message_id, number)
 ) WITHOUT ROWID;
 
+-- The rules of each policy that decided messages, in their order, with a digest of
+-- the conditions; policy is the digest in messages.
+CREATE TABLE policy_rules (
+	policy TEXT, number INTEGER, rule TEXT, conditions TEXT,
+	PRIMARY KEY (policy, number)
+) WITHOUT ROWID;
+
 -- Refusals, counted by kind.
 CREATE TABLE refusals (
 	id TEXT, reason TEXT, stage TEXT, first_time INTEGER, last_time INTEGER, count INTEGER,
 	verdict TEXT, code INTEGER, enhanced TEXT, text TEXT, app TEXT, tenant TEXT, method TEXT,
 	client TEXT, login TEXT, tls TEXT, certificate TEXT, certificate_issuer TEXT,
-	sender TEXT, header_from TEXT, recipient TEXT, queue_id TEXT,
+	sender TEXT, header_from TEXT, recipient TEXT, queue_id TEXT, policy TEXT,
 	PRIMARY KEY (id, reason, stage)
 ) WITHOUT ROWID;
 CREATE INDEX refusals_last_time ON refusals (last_time);

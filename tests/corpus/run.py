@@ -14,6 +14,7 @@ import os
 import random
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -268,7 +269,7 @@ def other_names(row):
 class Run:
     def __init__(self, build, top):
         self.build, self.top, self.stand_in = build, top, pt.StandIn()
-        self.passed, self.failed, self.count = 0, 0, 0
+        self.passed, self.failed, self.count, self.simulated = 0, 0, 0, 0
         with open(os.path.join(HERE, "deviations.json")) as f:
             self.deviations = json.load(f)
 
@@ -300,9 +301,23 @@ class Run:
             finally:
                 status = bench.stop()
                 log = bench.daemon.log()
+            self.simulate(bench)
             if status != 0 or "Sanitizer" in log or "runtime error" in log:
                 self.failed += 1
                 print("FAILED: posternd ended with %s\n%s" % (status, log[-3000:]))
+
+    def simulate(self, bench):
+        """All that the audit remembers, decided again under the same policy, comes out as it was."""
+        done = subprocess.run([os.path.join(self.build, "postern"), "simulate", "--policy", bench.policy, "--json",
+                               "--since", "1d"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            said = json.loads(done.stdout)
+            wrong = None if said["messages"] == said["unchanged"] else json.dumps(said["changes"], indent=1)
+            self.simulated += said["messages"]
+        except ValueError:
+            wrong = "status %d: %s" % (done.returncode, done.stdout.decode(errors="replace"))
+        self.note({"id": "simulate", "expected": {"strictness": "must", "reason": "the policy is unchanged"}}, "simulate",
+                  wrong)
 
     def one(self, bench, row, what):
         try:
@@ -358,6 +373,7 @@ def main():
     print("corpus: %d rows, %d of them again with other names; %d wait for rules; the rest is the MTA's" % (
         len(mine), len(changed), sum("rule" in r for r in rows)))
     print("explain: %(verdict)d verdicts, %(refusal)d refusals, %(trace)d traces compared" % explained.compared)
+    print("simulate: %d messages decided again as they were" % run.simulated)
     print("%d passed, %d failed" % (run.passed, run.failed))
     return 1 if run.failed or not run.passed else 0
 

@@ -4,7 +4,9 @@
 EXTRA_DIST += \
 	tests/e2e/test_crash.py \
 	tests/e2e/test_postfix.py \
+	tests/e2e/test_reload.py \
 	tests/e2e/test_sendmail.py \
+	tests/e2e/test_simulate.py \
 	tests/e2e/test_store_faults.py \
 	tests/lib/dozen.py \
 	tests/lib/posterntest.py \

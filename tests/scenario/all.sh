@@ -3,6 +3,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs all scenarios at once, so that the runner can tell which reasons no script meets.
 SCENARIOS=${srcdir:-.}/tests/scenario
-export SCENARIOS
 exec ./tests/scenario/run "$SCENARIOS/mail.txt" "$SCENARIOS/rcpt.txt" "$SCENARIOS/header.txt" \
-	"$SCENARIOS/body.txt" "$SCENARIOS/limits.txt" "$SCENARIOS/modes.txt"
+	"$SCENARIOS/body.txt" "$SCENARIOS/limits.txt" "$SCENARIOS/modes.txt" \
+	"$SCENARIOS/rules.txt" "$SCENARIOS/rules_body.txt"

@@ -119,6 +119,13 @@ store_peek(struct store *s, struct charge *charges, size_t n)
 		weigh(s, &charges[i]);
 }
 
+void
+store_note_policy(struct store *s, const struct policy_note *note)
+{
+	(void)s;
+	(void)note;
+}
+
 int
 store_reader_peek(struct store_reader *r, const struct clock *clock, struct charge *charges, size_t n,
 		  const char **error_r)
@@ -132,8 +139,24 @@ store_reader_peek(struct store_reader *r, const struct clock *clock, struct char
 }
 
 static void
+remember_rules(const struct record *r)
+{
+	size_t n = 0;
+
+	fake.last_rules[0] = '\0';
+	for (size_t i = 0; i < r->n_rule && n < sizeof fake.last_rules; i++) {
+		const struct record_rule *x = &r->rule[i];
+
+		n += (size_t)snprintf(fake.last_rules + n, sizeof fake.last_rules - n, " %s%s%s%s", x->name,
+				      strcmp(x->answer, "unknown") == 0 ? "?" : "", strcmp(x->mode, "monitor") == 0 ? "~" : "",
+				      x->decided ? "*" : "");
+	}
+}
+
+static void
 remember(const struct record *r)
 {
+	remember_rules(r);
 	snprintf(fake.last_verdict, sizeof fake.last_verdict, "%s", r->verdict);
 	snprintf(fake.last_would, sizeof fake.last_would, "%s", r->would);
 	snprintf(fake.last_reason, sizeof fake.last_reason, "%s", r->would_reason);
@@ -174,6 +197,7 @@ store_admit(struct store *s, struct admit *a, const char **error_r)
 		stopped |= charge_stops(&a->charges[i]);
 	for (size_t i = 0; i < a->n_charges && !stopped; i++)
 		charge_one(s, &a->charges[i]);
+	fake.last_charged = stopped ? 0 : (unsigned)a->n_charges;
 	a->charged = !stopped;
 	a->settle(a, stopped);
 	remember(a->record);
@@ -212,6 +236,8 @@ sign_begin(void *context, const struct key *const *keys, size_t n, const char *i
 	(void)context;
 	(void)id;
 	(void)now;
+	fake.last_added[0] = '\0';
+	fake.last_body = 0;
 	if (s != NULL)
 		*s = (struct sign){.keys = keys, .n = n};
 	return s;
@@ -226,6 +252,15 @@ sign_header(struct sign *s, const char *name, const char *value)
 }
 
 static void
+sign_added(struct sign *s, const char *name, const char *value)
+{
+	size_t n = strlen(fake.last_added);
+
+	(void)s;
+	snprintf(fake.last_added + n, sizeof fake.last_added - n, "%s: %s|", name, value);
+}
+
+static void
 sign_eoh(struct sign *s)
 {
 	(void)s;
@@ -236,7 +271,7 @@ sign_body(struct sign *s, const void *data, size_t len)
 {
 	(void)s;
 	(void)data;
-	(void)len;
+	fake.last_body += len;
 }
 
 static int
@@ -262,7 +297,7 @@ const struct signer *
 fake_signer(void)
 {
 	static const struct signer s = {
-		.name = "fake", .begin = sign_begin, .header = sign_header, .eoh = sign_eoh,
+		.name = "fake", .begin = sign_begin, .header = sign_header, .added = sign_added, .eoh = sign_eoh,
 		.body = sign_body, .end = sign_end, .free = sign_free,
 	};
 
@@ -296,6 +331,16 @@ keys_load(struct keys *k, const char *domain, const char *selector, const char *
 	k->key[k->n] = (struct key){.domain = domain, .selector = selector, .file = file, .bits = 2048,
 				    .usable = true, .problem = ""};
 	return &k->key[k->n++];
+}
+
+/* Its keys are all usable. */
+int
+keys_keep(const struct key *k, const struct key *before, int64_t now_ms)
+{
+	(void)k;
+	(void)before;
+	(void)now_ms;
+	return -1;
 }
 
 const char *

@@ -9,6 +9,7 @@
 #define POSTERN_TESTS_SCENARIO_FAKE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/clock.h"
 #include "gate/sign.h"
@@ -20,6 +21,11 @@ struct fake {
 	bool signer_fails;
 	/* What was last written. */
 	char last_verdict[16], last_would[16], last_reason[128];
+	char last_rules[400];     /* " NAME" of each, then "?" for unknown, "~" for on trial, "*" where it decided */
+	/* What the signer was given last: "NAME: VALUE|" of each added field; octets of the body. */
+	char last_added[400];
+	uint64_t last_body;
+	unsigned last_charged;    /* charges of the message that was admitted last */
 	unsigned records, refusals;
 };
 

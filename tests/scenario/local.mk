@@ -7,13 +7,26 @@ SCENARIOS = \
 	tests/scenario/header.txt \
 	tests/scenario/body.txt \
 	tests/scenario/limits.txt \
-	tests/scenario/modes.txt
+	tests/scenario/modes.txt \
+	tests/scenario/rules.txt \
+	tests/scenario/rules_body.txt
 
 check_PROGRAMS += tests/scenario/run
-tests_scenario_run_SOURCES = tests/scenario/run.c tests/scenario/fake.c tests/scenario/fake.h \
-	gate/audit.c gate/log.c gate/session.c gate/snapshot.c gate/strip.c
-tests_scenario_run_LDADD = libfile.a libpolicy.a libbase.a $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)
+STAGE = tests/scenario/fake.c tests/scenario/fake.h tests/scenario/stage.c tests/scenario/stage.h \
+	gate/audit.c gate/day.c gate/log.c gate/session.c gate/snapshot.c gate/spool.c gate/strip.c
+STAGE_LIBS = libfile.a libpolicy.a libbase.a $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)
+tests_scenario_run_SOURCES = tests/scenario/run.c $(STAGE)
+tests_scenario_run_LDADD = $(STAGE_LIBS)
 
-TESTS += tests/scenario/all.sh
+check_PROGRAMS += tests/scenario/borders
+tests_scenario_borders_SOURCES = tests/scenario/borders.c $(STAGE)
+tests_scenario_borders_LDADD = $(STAGE_LIBS)
+
+check_PROGRAMS += tests/scenario/catastrophe
+tests_scenario_catastrophe_SOURCES = tests/scenario/catastrophe.c $(STAGE)
+tests_scenario_catastrophe_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_scenario_catastrophe_LDADD = $(STAGE_LIBS)
+
+TESTS += tests/scenario/all.sh tests/scenario/borders tests/scenario/catastrophe
 dist_check_SCRIPTS += tests/scenario/all.sh
-EXTRA_DIST += $(SCENARIOS) tests/scenario/policy.yaml tests/scenario/trial.yaml tests/scenario/contoso.txt tests/scenario/globex.txt
+EXTRA_DIST += $(SCENARIOS) tests/scenario/policy.yaml tests/scenario/rules.yaml tests/scenario/trial.yaml tests/scenario/contoso.txt tests/scenario/globex.txt

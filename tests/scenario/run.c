@@ -7,26 +7,39 @@
  * every reason of the table.
  *
  *   policy FILE          a fresh gate under this policy file
+ *   + LINE               lines that the policy file ends with from here on; the first of several
+ *                        takes the place of those before; the client connects again
  *   client ADDRESS|none|local      a new connection
- *   login NAME           for the next MAIL
+ *   login NAME, tls VERSION        for every MAIL from here on
  *   mail PATH [UNDERSTOOD]         helo, rcpt PATH [UNDERSTOOD [MAILER]]
- *   header NAME: VALUE   (\n in VALUE folds)
- *   body TEXT            (\0 \r \n are octets; *N TEXT repeats TEXT N times)
+ *   header NAME: VALUE   (\n in VALUE folds; \t, \xHH)
+ *   headers N NAME: VALUE          so many of them; repeat NAME: N TEXT END a value of TEXT N times, END
+ *   body TEXT            (\0 \r \n \xHH are octets; *N TEXT repeats TEXT N times)
  *   eom, abort
+ *   begin [SENDER [RECIPIENT...]]  mail, rcpt and a From of the sender; without: crm to bob
+ *   try [NAME: VALUE]    begin, header and eom
  *   clock SECONDS        both clocks move on; wall SECONDS moves wall time alone
+ *   time YYYY-MM-DD HH:MM          sets wall time; the relay lives in UTC
  *   store fails|works    signer fails|works
  *   = continue | accept | hold KEYWORD | discard | refuse CODE KEYWORD
- *   = would VERDICT KEYWORD        what the last record says of enforce
+ *   = would VERDICT [KEYWORD]      what the last record says of enforce
  *   = deletes N          how many fields the edits delete
+ *   = tag NAME: VALUE    the edits add this field; = tags N says how many but our own
+ *   = rules [NAME...]    those in the last record; behind the name "?" for unknown, "~" for on
+ *                        trial, "*" for the one that decided
+ *   = text TEXT          the reply holds it; = enhanced CODE
+ *   = charged N          what the last message was charged
+ *   = signatures N       each over all of the body and the tags
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 #include "gate/session.h"
-#include "policy/file/file.h"
 #include "tests/scenario/fake.h"
+#include "tests/scenario/stage.h"
 
 #define LINE_SIZE 8192
 #define REASONS_MAX 64
@@ -34,20 +47,15 @@
 static struct gate gate;
 static struct session *session;
 static struct session_mail mail;
-static char login[256];
+static char client[64], login[256], tls[64];
+static char policy_name[256];
+static struct text more;             /* lines for the end of the policy file */
+static bool has_more;                /* they are not loaded yet */
 static const struct reply *reply;
 static const struct edit *edits;
 static bool seen[REASONS_MAX];
 static const char *script;
 static unsigned line_number, failures, checks;
-
-static void
-quiet(void *context, bool is_error, const char *line)
-{
-	(void)context;
-	(void)is_error;
-	(void)line;
-}
 
 static void
 fail(const char *what, const char *detail)
@@ -57,36 +65,20 @@ fail(const char *what, const char *detail)
 }
 
 static void
-end_policy(void)
+end_session(void)
 {
 	session_free(&session);
-	snapshot_holder_free(&gate.snapshots);
-	store_close(&gate.store);
+	reply = NULL;
+	edits = NULL;
 }
 
 static void
 do_policy(const char *file)
 {
-	struct problems *problems = NULL;
-	char path[1024];
-	const char *dir = getenv("SCENARIOS");
-	struct policy *p;
-	struct snapshot *s;
-
-	end_policy();
-	snprintf(path, sizeof path, "%s/%s", dir == NULL ? "." : dir, file);
-	p = policy_load(path, &problems);
-	if (p == NULL) {
-		problems_print(problems, stdout);
-		fail("cannot load", path);
-		exit(1);
-	}
-	problems_free(&problems);
-	s = snapshot_new(p);
-	gate.snapshots = s == NULL ? NULL : snapshot_holder_new(s);
-	gate.store = fake_store();
-	if (gate.snapshots == NULL || gate.store == NULL)
-		exit(1);
+	text_clear(&more);
+	snprintf(policy_name, sizeof policy_name, "%s", file);
+	end_session();
+	stage_set(&gate, file, "");
 }
 
 static void
@@ -94,11 +86,32 @@ do_client(const char *who)
 {
 	struct session_connect c = {.name = "client.example"};
 
-	session_free(&session);
+	end_session();
+	if (who != client)
+		snprintf(client, sizeof client, "%s", who);
 	mail = (struct session_mail){.picked_up = strcmp(who, "local") == 0};
 	if (strcmp(who, "none") != 0 && strcmp(who, "local") != 0 && ip_parse(who, &c.ip) != 0)
 		fail("no address:", who);
 	session = session_new(&gate, &c);
+}
+
+static void
+load_more(void)
+{
+	has_more = false;
+	end_session();
+	stage_set(&gate, policy_name, text_string(&more));
+	if (client[0] != '\0')
+		do_client(client);
+}
+
+static void
+do_more(const char *line)
+{
+	if (!has_more)
+		text_clear(&more);
+	has_more = true;
+	text_printf(&more, "%s\n", line);
 }
 
 /* The octets that \n, \r and \0 stand for. */
@@ -108,9 +121,14 @@ unescape(const char *s, char *out)
 	size_t n = 0;
 
 	for (; *s != '\0'; s++) {
-		if (*s == '\\' && s[1] != '\0') {
+		unsigned octet;
+
+		if (sscanf(s, "\\x%2x", &octet) == 1) {
+			out[n++] = (char)(unsigned char)octet;
+			s += 3;
+		} else if (*s == '\\' && s[1] != '\0') {
 			s++;
-			out[n++] = *s == 'n' ? '\n' : *s == 'r' ? '\r' : *s == '0' ? '\0' : *s;
+			out[n++] = *s == 'n' ? '\n' : *s == 'r' ? '\r' : *s == 't' ? '\t' : *s == '0' ? '\0' : *s;
 		} else {
 			out[n++] = *s;
 		}
@@ -131,6 +149,17 @@ do_header(char *text)
 	*colon = '\0';
 	unescape(colon + 1, value);
 	session_header(session, text, value);
+}
+
+static void
+do_headers(char *text)
+{
+	char one[LINE_SIZE];
+
+	for (unsigned long n = strtoul(text, &text, 10); n > 0; n--) {
+		snprintf(one, sizeof one, "%s", text + strspn(text, " "));
+		do_header(one);
+	}
 }
 
 static void
@@ -178,19 +207,90 @@ note_reason(const char *keyword)
 		seen[r - table] = true;
 }
 
+static size_t
+inserted(const char *name, const char *value)
+{
+	size_t n = 0;
+
+	for (const struct edit *e = edits; e != NULL; e = e->next)
+		if (e->insert && (name == NULL ? strcmp(e->name, "X-Postern-Id") != 0 && strcmp(e->name, "DKIM-Signature") != 0
+				  : strcmp(e->name, name) == 0 && (value == NULL || strcmp(e->value, value) == 0)))
+			n++;
+	return n;
+}
+
+/* How many signatures; each covers the fields that are added and the whole body. */
+static void
+signatures(char *buf, size_t size)
+{
+	const struct message *m = session_message(session);
+	struct text added = {0};
+
+	for (const struct edit *e = edits; e != NULL; e = e->next)
+		if (e->insert && strcmp(e->name, "X-Postern-Id") != 0 && strcmp(e->name, "DKIM-Signature") != 0)
+			text_printf(&added, "%s: %s|", e->name, e->value);
+	snprintf(buf, size, "signatures %zu", inserted("DKIM-Signature", NULL));
+	if (inserted("DKIM-Signature", NULL) > 0 && strcmp(text_string(&added), fake.last_added) != 0)
+		snprintf(buf, size, "a signature over the fields %s but not %s", fake.last_added, text_string(&added));
+	if (inserted("DKIM-Signature", NULL) > 0 && m->body.octets != fake.last_body)
+		snprintf(buf, size, "a signature over %u octets of %u", (unsigned)fake.last_body, (unsigned)m->body.octets);
+	text_free(&added);
+}
+
+/* What there is to be said where `expected` asks for it; false when it is the
+ * reply it asks for. */
+static bool
+actual_fact(const char *expected, char *buf, size_t size)
+{
+	size_t deletes = 0;
+	const char *colon = strstr(expected, ": ");
+	char name[128];
+
+	for (const struct edit *e = edits; e != NULL; e = e->next)
+		deletes += !e->insert;
+	if (strncmp(expected, "deletes ", 8) == 0) {
+		snprintf(buf, size, "deletes %zu", deletes);
+	} else if (strncmp(expected, "would ", 6) == 0) {
+		snprintf(buf, size, "would %s%s%s", fake.last_would, fake.last_reason[0] == '\0' ? "" : " ", fake.last_reason);
+	} else if (strncmp(expected, "tags ", 5) == 0) {
+		snprintf(buf, size, "tags %zu", inserted(NULL, NULL));
+	} else if (strncmp(expected, "tag ", 4) == 0 && colon != NULL) {
+		snprintf(name, sizeof name, "%.*s", (int)(colon - expected) - 4, expected + 4);
+		snprintf(buf, size, "%s", inserted(name, colon + 2) == 1 ? expected : "not once that tag");
+	} else if (strcmp(expected, "rules") == 0 || strncmp(expected, "rules ", 6) == 0) {
+		snprintf(buf, size, "rules%s", fake.last_rules);
+	} else if (strncmp(expected, "charged ", 8) == 0) {
+		snprintf(buf, size, "charged %u", fake.last_charged);
+	} else if (strncmp(expected, "signatures ", 11) == 0) {
+		signatures(buf, size);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool
+actual_detail(const char *expected, char *buf, size_t size)
+{
+	if (reply == NULL)
+		return false;
+	if (strncmp(expected, "text ", 5) == 0)
+		snprintf(buf, size, "%s", strstr(reply->text, expected + 5) != NULL ? expected : "another text");
+	else if (strncmp(expected, "enhanced ", 9) == 0)
+		snprintf(buf, size, "enhanced %s", reply->enhanced);
+	else
+		return false;
+	return true;
+}
+
 static void
 check(const char *expected)
 {
-	char buf[256];
-	unsigned deletes = 0;
+	char buf[512];
 
 	checks++;
-	if (strncmp(expected, "deletes ", 8) == 0) {
-		for (const struct edit *e = edits; e != NULL; e = e->next)
-			deletes += !e->insert;
-		snprintf(buf, sizeof buf, "deletes %u", deletes);
-	} else if (strncmp(expected, "would ", 6) == 0) {
-		snprintf(buf, sizeof buf, "would %s %s", fake.last_would, fake.last_reason);
+	if (actual_fact(expected, buf, sizeof buf) || actual_detail(expected, buf, sizeof buf)) {
+		;
 	} else if (reply == NULL) {
 		snprintf(buf, sizeof buf, "no reply");
 	} else {
@@ -220,9 +320,11 @@ word(char **rest)
 static void
 do_mail(char *args)
 {
+	edits = NULL;
 	mail.sender = word(&args);
 	mail.understood = word(&args);
 	mail.login = login[0] == '\0' ? NULL : login;
+	mail.tls = tls[0] == '\0' ? NULL : tls;
 	reply = session_mail(session, &mail);
 }
 
@@ -235,6 +337,70 @@ do_rcpt(char *args)
 }
 
 static void
+do_begin(char *args)
+{
+	const char *sender = word(&args), *recipient = word(&args);
+	char path[256];
+
+	mail.sender = sender == NULL ? "<crm@contoso.com>" : sender;
+	mail.understood = NULL;
+	mail.login = login[0] == '\0' ? NULL : login;
+	mail.tls = tls[0] == '\0' ? NULL : tls;
+	edits = NULL;
+	reply = session_mail(session, &mail);
+	do {
+		reply = session_rcpt(session, recipient == NULL ? "<bob@example.net>" : recipient, NULL, NULL, "4QUEUE");
+	} while ((recipient = word(&args)) != NULL);
+	snprintf(path, sizeof path, " %s", mail.sender);
+	session_header(session, "From", path);
+}
+
+/* A field with a text so many times, and an end. */
+static void
+do_repeat(char *args)
+{
+	const char *name = word(&args), *times = word(&args), *what = word(&args);
+	struct text field = {0};
+
+	text_printf(&field, "%s ", name);
+	for (unsigned long n = times == NULL ? 0 : strtoul(times, NULL, 10); n > 0 && what != NULL; n--)
+		text_add(&field, what);
+	text_add(&field, args);
+	do_header(field.s);
+	text_free(&field);
+}
+
+static void
+do_eom(void)
+{
+	reply = session_eom(session, "4QUEUE", &edits);
+}
+
+static void
+do_try(char *header)
+{
+	char none[1] = "";
+
+	do_begin(none);
+	if (*header != '\0')
+		do_header(header);
+	do_eom();
+}
+
+/* Sets wall time; TZ is UTC. */
+static void
+do_time(const char *text)
+{
+	struct tm day = {.tm_isdst = 0};
+
+	if (sscanf(text, "%d-%d-%d %d:%d", &day.tm_year, &day.tm_mon, &day.tm_mday, &day.tm_hour, &day.tm_min) != 5)
+		fail("no time:", text);
+	day.tm_year -= 1900;
+	day.tm_mon--;
+	fake.wall_ms = (int64_t)mktime(&day) * 1000;
+}
+
+static void
 do_world(const char *command, const char *args)
 {
 	int64_t seconds = strtoll(args, NULL, 10);
@@ -244,6 +410,8 @@ do_world(const char *command, const char *args)
 		fake.wall_ms += seconds * 1000;
 	} else if (strcmp(command, "wall") == 0) {
 		fake.wall_ms += seconds * 1000;
+	} else if (strcmp(command, "time") == 0) {
+		do_time(args);
 	} else if (strcmp(command, "store") == 0) {
 		fake.store_fails = strcmp(args, "fails") == 0;
 	} else if (strcmp(command, "signer") == 0) {
@@ -259,9 +427,15 @@ run_line(char *line)
 	char *args = line, *command;
 
 	line[strcspn(line, "\n")] = '\0';
+	if (line[0] == '+') {
+		do_more(line + 1);
+		return;
+	}
 	command = word(&args);
 	if (command == NULL || command[0] == '#')
 		return;
+	if (has_more)
+		load_more();
 	if (strcmp(command, "=") == 0)
 		check(args);
 	else if (strcmp(command, "policy") == 0)
@@ -270,16 +444,26 @@ run_line(char *line)
 		do_client(args);
 	else if (strcmp(command, "login") == 0)
 		snprintf(login, sizeof login, "%s", args);
+	else if (strcmp(command, "tls") == 0)
+		snprintf(tls, sizeof tls, "%s", args);
 	else if (strcmp(command, "mail") == 0)
 		do_mail(args);
 	else if (strcmp(command, "rcpt") == 0)
 		do_rcpt(args);
 	else if (strcmp(command, "header") == 0)
 		do_header(args);
+	else if (strcmp(command, "headers") == 0)
+		do_headers(args);
+	else if (strcmp(command, "repeat") == 0)
+		do_repeat(args);
 	else if (strcmp(command, "body") == 0)
 		do_body(args);
+	else if (strcmp(command, "begin") == 0)
+		do_begin(args);
+	else if (strcmp(command, "try") == 0)
+		do_try(args);
 	else if (strcmp(command, "eom") == 0)
-		reply = session_eom(session, "4QUEUE", &edits);
+		do_eom();
 	else if (strcmp(command, "abort") == 0)
 		session_abort(session);
 	else
@@ -295,7 +479,8 @@ run_script(const char *name)
 	script = name;
 	line_number = 0;
 	fake.store_fails = fake.signer_fails = false;
-	login[0] = '\0';
+	client[0] = login[0] = tls[0] = '\0';
+	edits = NULL;
 	if (f == NULL) {
 		fail("cannot open", name);
 		return;
@@ -313,10 +498,13 @@ main(int argc, char **argv)
 	size_t n;
 	const struct reason *table = reason_table(&n);
 
-	gate = (struct gate){.signer = fake_signer(), .clock = fake_clock(), .relay = "relay.contoso.com", .log = quiet};
+	setenv("TZ", "UTC", 1);
+	tzset();
 	for (int i = 1; i < argc; i++)
 		run_script(argv[i]);
-	end_policy();
+	end_session();
+	stage_clear(&gate);
+	text_free(&more);
 	for (size_t i = 0; i < n; i++) {
 		if (!seen[i]) {
 			printf("no scenario meets the reason %s\n", table[i].keyword);

@@ -205,7 +205,7 @@ refuse_one(struct store *s, const char *id)
 {
 	struct refusal r = { .id = id, .time = wall, .stage = "mail", .verdict = "reject", .reason = id, .enhanced = "",
 		.text = "", .app = "", .tenant = "", .method = "", .client = "", .login = "", .tls = "", .certificate = "",
-		.certificate_issuer = "", .sender = "", .header_from = "", .recipient = "", .queue_id = "" };
+		.certificate_issuer = "", .sender = "", .header_from = "", .recipient = "", .queue_id = "", .policy = "" };
 	bool is_new;
 
 	(void)store_refuse(s, &r, &is_new);

@@ -23,4 +23,10 @@ TESTS += tests/unit/test_policy_limits
 tests_unit_test_policy_limits_SOURCES = tests/unit/test_policy_limits.c tests/unit/folder.c tests/unit/folder.h
 tests_unit_test_policy_limits_CFLAGS = $(POLICY_FILE_CFLAGS)
 tests_unit_test_policy_limits_LDADD = $(POLICY_FILE_LIBS)
+
+check_PROGRAMS += tests/unit/test_policy_rules
+TESTS += tests/unit/test_policy_rules
+tests_unit_test_policy_rules_SOURCES = tests/unit/test_policy_rules.c tests/unit/folder.c tests/unit/folder.h
+tests_unit_test_policy_rules_CFLAGS = $(POLICY_FILE_CFLAGS)
+tests_unit_test_policy_rules_LDADD = $(POLICY_FILE_LIBS)
 endif

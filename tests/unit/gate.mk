@@ -26,5 +26,12 @@ TESTS += tests/unit/test_sign
 tests_unit_test_sign_SOURCES = tests/unit/test_sign.c
 tests_unit_test_sign_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_sign_LDADD = $(SIGN_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_snapshot
+TESTS += tests/unit/test_snapshot
+tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c tests/unit/folder.c tests/unit/folder.h
+tests_unit_test_snapshot_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_snapshot_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) \
+	$(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
 endif
 

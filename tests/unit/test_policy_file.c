@@ -56,7 +56,7 @@ test_ten_mistakes(void **state)
 		"listen: inet:0@127.0.0.1\n"
 		"mode: enforced\n"
 		"unknown-client: reject\n"
-		"rules: []\n"
+		"rules: {}\n"
 		"audit:\n"
 		"  keep: 90 dayz\n"
 		"tenants:\n"
@@ -76,7 +76,7 @@ test_ten_mistakes(void **state)
 		"    method: acs\n"
 		"    senders: [crm@contoso.com]\n";
 	static const struct { unsigned line, column; } places[] = {
-		{1, 9}, {2, 7}, {3, 1}, {4, 1}, {6, 9}, {13, 13}, {14, 15}, {15, 13}, {17, 17}, {18, 11},
+		{1, 9}, {2, 7}, {3, 1}, {4, 8}, {6, 9}, {13, 13}, {14, 15}, {15, 13}, {17, 17}, {18, 11},
 	};
 	struct problems *problems;
 
@@ -198,7 +198,7 @@ test_included_mistakes(void **state)
 	check_second("signing:\n  \"co ntoso.com\":\n    - {selector: one, key: k}\n", 2, 6, "no domain");
 	check_second("apps: []\nmode: monitor\n", 2, 1, "\"mode\" may not stand in an included file");
 	check_second("  include: more.yaml\n", 1, 3, "\"include\" may not stand in an included file");
-	check_second("rules: []\n", 1, 1, "not supported");
+	check_second("rules:\n  - {name: r, colour: red, action: reject}\n", 2, 15, "unknown option \"colour\" in a rule");
 	check_second("apps: [\n", 2, 1, "expected");
 	check_second("apps:\n  - {name: SECOND, tenant: contoso, clients: 10.0.0.9, method: acs, senders: a@contoso.com}\n",
 		     2, 12, "parts/10-tenant.yaml:4 already");

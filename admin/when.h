@@ -1,0 +1,21 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Times on the command line and in what the commands print.
+ */
+#ifndef POSTERN_ADMIN_WHEN_H
+#define POSTERN_ADMIN_WHEN_H
+
+#include <stdint.h>
+
+#define WHEN_SIZE 24
+
+/* "7d", "24h", "90m", "2 weeks": so long before `now`; or a date, "2026-11-17" or
+ * "2026-11-17T08:30:00Z" (UTC). Milliseconds since 1970 in *r. 0, or -1 when it
+ * is none of these. */
+int when_parse(const char *s, int64_t now_ms, int64_t *r);
+
+/* "2026-11-17T08:30:00Z". */
+const char *when_format(int64_t ms, char buf[WHEN_SIZE]);
+
+#endif

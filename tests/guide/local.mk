@@ -1,0 +1,6 @@
+# SPDX-FileCopyrightText: 2026 The Postern authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+EXTRA_DIST += \
+	tests/guide/pages.py \
+	tests/guide/week.py

@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: 2026 The Postern authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the guide's pages on rules show is so. usage: pages.py GUIDE BUILD FOLDER
+
+In each page, from the top: a policy in ```yaml is in force from there on, one that begins
+with "rules:" takes the place of the rules of the last; ```eml NAME is a saved message;
+```diff is applied to the policy in force and makes new.yaml; the commands in ```console
+print exactly what stands below them; ```text below ```sql is what the query finds in the
+audit of a week (week.py). Tables whose last column is Matches or Result are put to
+postern explain, a row at a time. And the JSON of simulate and explain ID has the members
+that postern(1) lists."""
+
+import json
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+
+import week
+
+PAGES = ("rules.md", "simulate.md", "refusals.md")
+APPS = {"crm": week.CRM, "payroll": week.PAYROLL, "legal": week.LEGAL, "printers": week.PRINTER}
+NOTHING = {"verdict": "nothing", "reason": "", "trace": [], "recipients": []}
+failed = []
+counts = {"rows": 0, "commands": 0, "queries": 0, "recipes": 0}
+LEAST = {"rows": 70, "commands": 5, "queries": 2, "recipes": 8}
+
+
+def fail(page, line, text):
+    failed.append("%s:%d: %s" % (page, line, text))
+
+
+def squeeze(text):
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip(" -")]
+
+
+def is_last(header):
+    return re.search(r"\| (Matches|Result) \|", header)
+
+
+class Page:
+    """One page being read; `policy` is in force."""
+
+    def __init__(self, name, build, folder, policy):
+        self.name, self.build, self.folder, self.policy = name, build, folder, policy
+        self.sql = None
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as f:
+            f.write(text)
+
+    def set_policy(self, text, name="postern.yaml"):
+        self.write(name, text + "\ndatabase: sqlite:week.db\n")
+
+    def run(self, words):
+        """What a command of the page prints, paths as on the page."""
+        words[0] = os.path.join(self.build, words[0])
+        if words[1] in ("check", "explain"):
+            words[2:2] = ["-c", "postern.yaml"]
+        said = subprocess.run(words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout.decode()
+        return re.sub(r"(?m)^postern\.yaml:", "/etc/postern/postern.yaml:", said)
+
+    # ---- fenced blocks
+
+    def yaml(self, line, text):
+        if text.startswith("rules:"):
+            self.policy = self.policy[:self.policy.index("\nrules:") + 1] + text
+            counts["recipes"] += 1
+        else:
+            self.policy = text
+        self.set_policy(self.policy)
+        if ": good: " not in self.checked() or ": warning: " in self.checked():
+            fail(self.name, line, "postern check says\n" + self.checked())
+
+    def checked(self):
+        return self.run(["postern", "check"])
+
+    def diff(self, line, text):
+        new = self.policy
+        for hunk in re.split(r"(?m)^@@.*\n", text)[1:]:
+            rows = [row if row else " " for row in hunk.splitlines()]
+            before = "".join(row[1:] + "\n" for row in rows if row[0] in " -")
+            after = "".join(row[1:] + "\n" for row in rows if row[0] in " +")
+            if new.count(before) != 1:
+                fail(self.name, line, "this part stands %d times in the policy:\n%s" % (new.count(before), before))
+            new = new.replace(before, after, 1)
+        self.set_policy(new, "new.yaml")
+
+    def console(self, line, text):
+        for part in re.split(r"(?m)^# ", text)[1:]:
+            command, _, wanted = part.partition("\n")
+            said = self.run(shlex.split(command))
+            if said.strip() != wanted.strip():
+                fail(self.name, line, "%s prints\n%s" % (command, said))
+            counts["commands"] += 1
+
+    def text(self, line, text):
+        if self.sql is None:
+            return
+        db = sqlite3.connect("file:%s?mode=ro" % self.path("week.db"), uri=True)
+        query = db.execute(self.sql.rstrip().rstrip(";"))
+        rows = [[column[0] for column in query.description]] + query.fetchall()
+        said = "\n".join(" ".join("" if x is None else str(x) for x in row) for row in rows)
+        if squeeze(said) != squeeze(text):
+            fail(self.name, line, "the query finds\n%s" % said)
+        counts["queries"] += 1
+
+    def block(self, line, info, text):
+        words = info.split()
+        language = words[0] if words else ""
+        if language == "yaml":
+            self.yaml(line, text)
+        elif language == "eml":
+            self.write(words[1], text)
+        elif language in ("diff", "console", "text"):
+            getattr(self, language)(line, text)
+        self.sql = text if language == "sql" else None
+
+    # ---- tables
+
+    def message(self, cell, who):
+        """The message of a cell as message.eml; the recipients."""
+        head, body, to, parts = [], "Hello\n", [], []
+        for what, span in re.findall(r"(an attachment |a body of |)`([^`]*)`", cell):
+            span = span.replace("\\n", "\n")
+            if what.startswith("an att"):
+                parts.append(span)
+            elif what:
+                body = span + "\n"
+            elif span.startswith("RCPT TO:"):
+                to.append(span[8:])
+            else:
+                head.append(span)
+        size = re.search(r"a body of (\d+) MiB", cell)
+        if size:
+            body = ("x" * 63 + "\n") * (int(size.group(1)) << 14)
+        if parts:
+            head.append("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b")
+            body = "--b\n\n%s" % body + "".join("--b\nContent-Type: application/octet-stream\nContent-Disposition: "
+                                                "attachment; filename=\"%s\"\n\nx\n" % name for name in parts) + "--b--\n"
+        if not any(re.match("(?i)from:", field) for field in head):
+            head.insert(0, "From: " + who[1])
+        self.write("message.eml", "\n".join(head) + "\n\n" + body)
+        return to or [week.BOB if who != week.PRINTER else week.ALICE]
+
+    def explain(self, cell, who):
+        words = ["postern", "explain", "--json", "--client", who[0], "--sender", who[1]]
+        for to in self.message(cell, who):
+            words += ["--rcpt", to]
+        return json.loads(self.run(words + ["message.eml"]) or json.dumps(NOTHING))
+
+    def row_of_rule(self, line, cells):
+        """A rule, what arrives, whether it matches."""
+        rule = "".join("    %s\n" % span for span in re.findall(r"`([^`]*)`", cells[0].replace("\\|", "|")))
+        self.set_policy(self.policy[:self.policy.index("\nrules:") + 1] +
+                        "rules:\n  - name: it\n    action: hold\n" + rule)
+        answers = [step["answer"] for step in self.explain(cells[1], week.CRM)["trace"] if step["question"] == "rule"]
+        if answers != [cells[-1].strip("*")]:
+            fail(self.name, line, "says %s, postern explain says %s" % (cells[-1], answers or self.checked()))
+
+    def row_of_app(self, line, cells):
+        """An app, what arrives, what becomes of it under the rules above."""
+        said = self.explain(cells[1], APPS[cells[0]])
+        verdict = {"reject": "refused", "hold": "held", "discard": "discarded", "defer": "deferred",
+                   "accept": "passes", "nothing": "nothing"}[said["verdict"]]
+        got = verdict + (": `%s`" % said["reason"] if said["reason"] else "")
+        tags = [step["detail"] for step in said["trace"] if step["answer"] == "yes" and step["detail"].endswith(": tag")]
+        refused = [r for r in said["recipients"] if not r["accepted"]]
+        if tags:
+            got = "tagged"
+        if refused and said["verdict"] == "accept":
+            got = "%s refused: `%s`" % (refused[0]["address"].split("@")[0], refused[0]["reason"])
+        if cells[-1] != got:
+            fail(self.name, line, "says %s, postern explain says %s" % (cells[-1], got))
+
+    def table(self, first, rows):
+        cells = [re.split(r" \| ", row.strip("| ")) for row in rows]
+        by_app = cells[0][0] == "App"
+        for i, row in enumerate(cells[2:]):
+            (self.row_of_app if by_app else self.row_of_rule)(first + 2 + i, row)
+            counts["rows"] += 1
+        if not by_app:
+            self.set_policy(self.policy)
+
+    # ---- the page
+
+    def read(self, lines):
+        i = 0
+        while i < len(lines):
+            start = i
+            if lines[i].startswith("```"):
+                info, text = lines[i][3:], []
+                for i in range(i + 1, len(lines)):
+                    if lines[i] == "```":
+                        break
+                    text.append(lines[i] + "\n")
+                self.block(start + 1, info, "".join(text))
+            elif lines[i].startswith("| ") and is_last(lines[i]):
+                while i + 1 < len(lines) and lines[i + 1].startswith("| "):
+                    i += 1
+                self.table(start + 1, lines[start:i + 1])
+            i += 1
+
+
+# ---- postern(1)
+
+def documented(manual, section):
+    """The members that a section lists below "one object"."""
+    text = manual[manual.index(section):]
+    text = text[text.index("one object with these members"):]
+    return {name for line in re.findall(r"(?m)^\.It Li (.*)$", text[:text.index("\n.El\n")]) for name in line.split(" , ")}
+
+
+def check_members(page, manual):
+    for section, words in ((".Sh OUTPUT OF SIMULATE", ["simulate", "--policy", "new.yaml", "--since", "2026-11-16"]),
+                           (".Ss Of an id", ["explain", week.make_id(week.at(16, "08:10"), 0)])):
+        said = set(json.loads(page.run(["postern"] + words + ["--json"]) or "{}"))
+        if said != documented(manual, section):
+            failed.append("postern.1, %s: has %s, postern %s prints %s" %
+                          (section, documented(manual, section) - said, words[0], said - documented(manual, section)))
+
+
+def main():
+    guide, build, folder = (os.path.abspath(argument) for argument in sys.argv[1:])
+    with open(os.path.join(guide, "rules.md")) as f:
+        policy = re.search(r"(?ms)^```yaml\n(.*?)^```", f.read()).group(1)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "accepted-domains.csv"), "w") as f:
+        f.write("contoso.com\nfabrikam.com\n")
+    week.make(build, folder, policy)
+    for name in PAGES:
+        page = Page(name, build, folder, policy)
+        page.set_policy(policy)
+        with open(os.path.join(guide, name)) as f:
+            page.read(f.read().split("\n"))
+    with open(os.path.join(guide, "..", "postern.1")) as f:
+        check_members(page, f.read())
+    for name, least in LEAST.items():
+        if counts[name] < least:
+            failed.append("only %d %s were found" % (counts[name], name))
+    for text in failed:
+        print(text)
+    print(", ".join("%d %s" % (counts[name], name) for name in counts) + " of the pages on rules")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
