@@ -1,6 +1,27 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
 
+# What postern learn makes of the audit, apart from the command for the tests' sake.
+noinst_LIBRARIES += liblearn.a
+liblearn_a_SOURCES = \
+	admin/learn.h \
+	admin/learn_collect.c \
+	admin/learn_draft.c \
+	admin/learn_group.c \
+	admin/learn_inventory.c \
+	admin/learn_json.c \
+	admin/learn_judge.c \
+	admin/learn_name.c \
+	admin/learn_networks.c \
+	admin/learn_peaks.c admin/learn_peaks.h \
+	admin/learn_prefix.c admin/learn_prefix.h \
+	admin/learn_present.c admin/learn_present.h \
+	admin/learn_senders.c \
+	admin/learn_shape.c admin/learn_shape.h \
+	admin/learn_table.c admin/learn_table.h \
+	admin/learn_yaml.c admin/learn_yaml.h \
+	admin/when.c admin/when.h
+
 bin_PROGRAMS += postern
 postern_SOURCES = \
 	admin/check.c \
@@ -8,12 +29,12 @@ postern_SOURCES = \
 	admin/database.c admin/database.h \
 	admin/difference.c admin/difference.h \
 	admin/explain.c admin/explain.h admin/explain_past.c \
+	admin/learn.c \
 	admin/main.c \
 	admin/saved.c \
 	admin/saved.h \
-	admin/when.c admin/when.h \
 	admin/simulate.c \
 	admin/schema.c
-postern_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a \
+postern_LDADD = liblearn.a libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) \
 	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)

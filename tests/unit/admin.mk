@@ -3,3 +3,11 @@
 
 dist_check_SCRIPTS += tests/unit/explain.sh
 TESTS += tests/unit/explain.sh
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_learn
+TESTS += tests/unit/test_learn
+tests_unit_test_learn_SOURCES = tests/unit/test_learn.c tests/unit/folder.c tests/unit/folder.h
+tests_unit_test_learn_CFLAGS = $(POLICY_FILE_CFLAGS)
+tests_unit_test_learn_LDADD = liblearn.a $(POLICY_FILE_LIBS)
+endif
