@@ -3,12 +3,14 @@
 
 EXTRA_DIST += \
 	tests/e2e/test_crash.py \
+	tests/e2e/test_learn.py \
 	tests/e2e/test_postfix.py \
 	tests/e2e/test_reload.py \
 	tests/e2e/test_sendmail.py \
 	tests/e2e/test_simulate.py \
 	tests/e2e/test_store_faults.py \
 	tests/lib/dozen.py \
+	tests/lib/dozen_apps.py \
 	tests/lib/posterntest.py \
 	tests/lsan.supp \
 	tests/run
