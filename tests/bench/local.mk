@@ -8,7 +8,7 @@
 EXTRA_PROGRAMS += tests/bench/milter-load
 tests_bench_milter_load_SOURCES = tests/bench/milter-load.c tests/bench/load.h tests/bench/wire.c
 tests_bench_milter_load_CFLAGS = $(AM_CFLAGS) $(MILTER_CFLAGS)
-EXTRA_DIST += tests/bench/run.py
+EXTRA_DIST += tests/bench/run.py tests/bench/learn.py
 CLEANFILES += tests/bench/milter-load tests/bench/regex
 
 EXTRA_PROGRAMS += tests/bench/regex
