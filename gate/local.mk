@@ -9,7 +9,7 @@ libgate_a_SOURCES = \
 	gate/keys.c gate/keys.h gate/keys-private.h \
 	gate/log.c gate/log.h \
 	gate/replay.c gate/replay.h \
-	gate/session.c gate/session.h \
+	gate/session.c gate/session.h gate/session-private.h gate/session_sign.c \
 	gate/sign.h gate/sign_opendkim.c \
 	gate/snapshot.c gate/snapshot.h \
 	gate/spool.c gate/spool.h \

@@ -15,52 +15,16 @@
 #include "gate/audit.h"
 #include "gate/day.h"
 #include "gate/log.h"
-#include "gate/spool.h"
-#include "gate/strip.h"
+#include "gate/session-private.h"
 #include "policy/decide.h"
 
 /* Most of a session's memory for one message: header, recipients, texts. */
 #define MESSAGE_MEMORY (64u << 20)
 #define CONNECTION_MEMORY (256u << 10)
 #define REPLY_MAX 440u
-#define KEYS_MAX 8u
 /* CPU time that the rules of one message may cost; a pattern that is not done by
  * then is unknown. */
 #define RULES_US 2000000
-
-enum state {
-	STATE_IDLE,       /* no message */
-	STATE_MAIL,       /* MAIL was taken */
-	STATE_BODY,       /* the header is complete */
-	STATE_DONE        /* decided; kept for reading */
-};
-
-struct session {
-	const struct gate *gate;
-	struct arena *connection, *arena;
-	struct client client;
-	const char *relay;
-	enum state state;
-	struct snapshot *snapshot;
-	struct message message;
-	struct id id;
-	const char *queue_id;
-	struct reply reply;
-	struct decision refused_recipient; /* the latest; VERDICT_ACCEPT when there was none */
-	struct sign *sign;
-	struct spool *spool;      /* the body, while tags are open that must be signed */
-	struct regex_budget budget;
-	int64_t cpu_spent, cpu_began; /* microseconds of the engine's threads for this message */
-	struct signature signatures[KEYS_MAX];
-	size_t n_signatures;
-	const char *signing;
-	int64_t stripped;
-	int64_t spent_us;
-	bool after_cr;            /* the last octet of the body so far was CR */
-	size_t line;              /* octets of the body's present line */
-	struct record record;
-	char failure[120];        /* the reply when memory is short */
-};
 
 static const char *
 known(struct arena *a, const char *s)
@@ -408,46 +372,6 @@ session_header(struct session *s, const char *name, const char *value)
 		header_add(&s->message.header, name, value, signer_covers(name));
 }
 
-/* A field of the app's that does not go out: trusted further on, or a name that
- * only our rules may use. */
-static bool
-goes_out(const struct session *s, const struct header_field *f)
-{
-	return !strip_wants(f, s->relay) && !policy_is_tag(s->message.policy, f->name);
-}
-
-static void
-start_signing(struct session *s)
-{
-	struct message *m = &s->message;
-	const struct signing *g = m->signing;
-	size_t n = g->n_keys < KEYS_MAX ? g->n_keys : KEYS_MAX;
-	int64_t now = s->gate->clock->wall_ms(s->gate->clock->context) / 1000;
-
-	s->sign = s->gate->signer->begin(s->gate->signer->context, &s->snapshot->key[g->first_key], n, s->id.s, now);
-	if (s->sign == NULL)
-		return;
-	for (const struct header_field *f = m->header.first; f != NULL; f = f->next)
-		if (goes_out(s, f))
-			s->gate->signer->header(s->sign, f->name, f->value);
-	for (const struct tag *t = m->tags; t != NULL; t = t->next)
-		s->gate->signer->added(s->sign, t->name, t->value);
-	s->gate->signer->eoh(s->sign);
-}
-
-/* Signs while the body streams, or where a tag may still come keeps the body
- * until its end. */
-static void
-prepare_signing(struct session *s)
-{
-	if (!rules_tag_later(&s->message)) {
-		rules_tag(&s->message);
-		start_signing(s);
-		return;
-	}
-	s->spool = spool_new();
-}
-
 void
 session_eoh(struct session *s)
 {
@@ -460,7 +384,7 @@ session_eoh(struct session *s)
 	decide_header(&s->message);
 	end_rules(s);
 	if (s->message.sign && !message_is_refused(&s->message))
-		prepare_signing(s);
+		signing_prepare(s);
 	s->spent_us += now_us() - began;
 }
 
@@ -526,123 +450,6 @@ session_body(struct session *s, const void *data, size_t len)
 	return true;
 }
 
-/* One valid RSA signature satisfies "required"; with no RSA key, any does. */
-static bool
-signed_well(const struct session *s)
-{
-	bool any = false, rsa = false, has_rsa = false;
-
-	for (size_t i = 0; i < s->n_signatures; i++) {
-		bool is_rsa = s->signatures[i].key->algorithm == KEY_RSA_SHA256;
-
-		any |= s->signatures[i].value != NULL;
-		rsa |= is_rsa && s->signatures[i].value != NULL;
-		has_rsa |= is_rsa;
-	}
-	return has_rsa ? rsa : any;
-}
-
-static void
-sign_body(void *context, const void *data, size_t len)
-{
-	struct session *s = context;
-
-	s->gate->signer->body(s->sign, data, len);
-}
-
-/* Signs the kept body now that the tags are known. */
-static void
-sign_spooled(struct session *s, const char **why_r)
-{
-	start_signing(s);
-	if (s->sign != NULL && spool_read(s->spool, sign_body, s, why_r) != 0)
-		s->gate->signer->free(&s->sign);
-}
-
-static void
-finish_signing(struct session *s)
-{
-	struct message *m = &s->message;
-	const char *why = "the signer could not start";
-
-	if (m->signing == NULL || m->app == NULL || m->app->sign == SIGN_NEVER) {
-		s->signing = m->signing == NULL ? "no-key" : "not-signed";
-		return;
-	}
-	if (!m->sign) {
-		s->signing = "line-too-long";
-		return;
-	}
-	if (s->spool != NULL)
-		sign_spooled(s, &why);
-	if (s->sign != NULL) {
-		s->n_signatures = m->signing->n_keys < KEYS_MAX ? m->signing->n_keys : KEYS_MAX;
-		s->gate->signer->end(s->sign, s->arena, s->signatures);
-		for (size_t i = 0; i < s->n_signatures; i++)
-			if (s->signatures[i].value == NULL)
-				why = s->signatures[i].error;
-	}
-	s->signing = s->n_signatures > 0 && signed_well(s) ? "signed" : "unavailable";
-	trace_add(&m->trace, "end", "signed", strcmp(s->signing, "signed") == 0 ? ANSWER_YES : ANSWER_NO,
-		  "d=%s", m->signing->domain);
-	if (strcmp(s->signing, "signed") == 0)
-		return;
-	s->gate->log(s->gate->log_context, true,
-		     arena_printf(s->arena, "%s cannot sign for %s: %s", s->id.s, m->signing->domain, why));
-	if (m->sign_required)
-		message_refuse(m, "signing-unavailable", "the key for %s cannot be used; nothing leaves unsigned",
-			       m->signing->domain);
-}
-
-static void
-add_edit(struct session *s, const struct edit ***tail, bool insert, const char *name, size_t index, const char *value)
-{
-	struct edit *e = arena_alloc(s->arena, sizeof *e);
-
-	if (e == NULL)
-		return;
-	*e = (struct edit){.insert = insert, .name = name, .index = index, .value = value};
-	**tail = e;
-	*tail = &e->next;
-}
-
-/* Deletions from the last field up, so that no index moves; then our own
- * fields, the signatures on top. */
-static const struct edit *
-make_edits(struct session *s)
-{
-	const struct edit *first = NULL, **tail = &first;
-
-	for (const struct header_field *f = s->message.header.first; f != NULL; f = f->next) {
-		struct edit *e;
-
-		if (goes_out(s, f) || (e = arena_alloc(s->arena, sizeof *e)) == NULL)
-			continue;
-		*e = (struct edit){.name = f->name, .index = f->index, .value = "", .next = first};
-		if (first == NULL)
-			tail = &e->next;
-		first = e;
-	}
-	for (const struct tag *t = s->message.tags; t != NULL; t = t->next)
-		add_edit(s, &tail, true, t->name, 1, t->value);
-	add_edit(s, &tail, true, "X-Postern-Id", 1, s->id.s);
-	for (size_t i = 0; i < s->n_signatures; i++)
-		if (s->signatures[i].value != NULL)
-			add_edit(s, &tail, true, "DKIM-Signature", 1, s->signatures[i].value);
-	return first;
-}
-
-static void
-count_stripped(struct session *s)
-{
-	for (const struct header_field *f = s->message.header.first; f != NULL; f = f->next)
-		if (!goes_out(s, f))
-			s->stripped++;
-	if (s->stripped > 0)
-		trace_add(&s->message.trace, "end", "stripped", ANSWER_NOTE, "%lld trusted fields",
-			  (long long)s->stripped);
-}
-
 /* On the writer's thread, while session_eom() waits: the charges are weighed. */
 static void
 settle(struct admit *a, bool stopped)
@@ -663,7 +470,7 @@ admitted(struct session *s, const struct edit **edits_r)
 	log_record(s, &s->record);
 	if (d->verdict >= VERDICT_DEFER)
 		return refuse(s, d, s->id.s);
-	*edits_r = make_edits(s);
+	*edits_r = signing_edits(s);
 	if (arena_failed(s->arena))
 		return fail(s, "out of memory at the end of the message");
 	s->reply = (struct reply){.action = ACTION_ACCEPT, .code = 250, .enhanced = "2.0.0", .text = ""};
@@ -686,7 +493,7 @@ not_recorded(struct session *s, const char *error, const struct edit **edits_r)
 	fail(s, error);
 	if ((m->app == NULL ? m->policy->on_failure : m->app->on_failure) != ON_FAILURE_ACCEPT)
 		return &s->reply;
-	*edits_r = make_edits(s);
+	*edits_r = signing_edits(s);
 	if (arena_failed(s->arena))
 		return &s->reply;
 	s->gate->log(s->gate->log_context, true,
@@ -744,11 +551,11 @@ session_eom(struct session *s, const char *queue_id, const struct edit **edits_r
 		decide_body(m);
 		end_rules(s);
 	}
-	count_stripped(s);
+	signing_count_stripped(s);
 	if (!message_is_refused(m) && already_over(s, NULL, &over))
 		limit_decide(m);
 	if (!message_is_refused(m) && m->decision.verdict != VERDICT_DISCARD)
-		finish_signing(s);
+		signing_finish(s);
 	s->spent_us += now_us() - began;
 	if (arena_failed(s->arena))
 		return fail(s, "out of memory at the end of the message");

@@ -9,7 +9,7 @@ libsql_a_SOURCES = \
 	sql/memory.c \
 	sql/rehearsal.c \
 	sql/refusals.c sql/refusals.h \
-	sql/sqlite.c sql/sqlite_read.c \
+	sql/sqlite.c sql/sqlite-private.h sql/sqlite_prune.c sql/sqlite_read.c sql/sqlite_write.c \
 	sql/store.c sql/store.h sql/store-private.h \
 	sql/usage.c sql/usage.h \
 	sql/writer.c sql/writer.h
