@@ -19,6 +19,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#include "base/crash.h"
 #include "milter/milter.h"
 #include "policy/file/file.h"
 
@@ -223,6 +224,8 @@ main(int argc, char **argv)
 	r = serve();
 	wait_for_callbacks();
 	store_close(&gate.store);
+	if (FAULT("slow-stop"))
+		sleep(2); /* a reload still under way finds the store closed */
 	if (strncmp(listen_on, "unix:", 5) == 0)
 		unlink(listen_on + 5);
 	daemon_log(NULL, false, "stopped");
