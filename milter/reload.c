@@ -67,7 +67,7 @@ say_broken(const struct policy *p)
 
 	clock_write(state.loaded_ms, loaded);
 	clock_write(state.broken_ms, broken);
-	daemon_say(true, "reload: %s has errors since %s; the policy loaded before (%s, of %s) stays in force",
+	daemon_say(true, "reload: %s has errors since %s; the old policy stays in force: %s, loaded at %s",
 		   state.file, broken, p->digest, loaded);
 }
 

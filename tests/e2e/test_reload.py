@@ -115,8 +115,8 @@ class Relay:
 
     def ends(self):
         """How each reload so far ended: (digest in force, broken since or "")."""
-        found = re.findall(r"reload: (?:policy (\w+) of \S+ is in force|\S+ has errors since (\S+); the policy loaded "
-                           r"before \((\w+),)", self.daemon.log())
+        found = re.findall(r"reload: (?:policy (\w+) of \S+ is in force|\S+ has errors since (\S+); the old policy "
+                           r"stays in force: (\w+),)", self.daemon.log())
         return [(good or kept, since) for good, since, kept in found]
 
     def reload(self):
