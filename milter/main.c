@@ -223,6 +223,7 @@ main(int argc, char **argv)
 	}
 	r = serve();
 	wait_for_callbacks();
+	reload_end();
 	store_close(&gate.store);
 	if (FAULT("slow-stop"))
 		sleep(2); /* a reload still under way finds the store closed */

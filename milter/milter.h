@@ -60,6 +60,9 @@ const struct policy *reload_first(const char *file, struct gate *g);
 /* Loads the file anew and puts it in force, or says that it cannot be. */
 void reload_again(void);
 
+/* No reload touches the gate after this; one that is under way ends without. */
+void reload_end(void);
+
 /* Says again what is old or broken: lists, keys, the policy file. */
 void reload_remind(void);
 

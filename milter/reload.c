@@ -4,10 +4,12 @@
  * The policy file loaded, and loaded anew: what works is kept; what is wrong is
  * said then, and once a day. A policy is taken whole, with all the files it
  * names, or not at all; only the keys are judged one by one. One thread at a
- * time: the main one at start, then that of the signals.
+ * time: the main one at start, then that of the signals. The main one may end
+ * the process meanwhile, see reload_end().
  */
 #include "config.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,7 +22,9 @@ static struct {
 	const struct policy *first; /* what it began with: some of it takes a restart */
 	int64_t loaded_ms;          /* when the policy in force was loaded */
 	int64_t broken_ms;          /* when the file was first found to have errors; 0: it has none */
-} state;
+	pthread_mutex_t lock;       /* guards `ended`, and with it the gate */
+	bool ended;
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int64_t
 now_ms(void)
@@ -112,6 +116,26 @@ reload_first(const char *file, struct gate *g)
 	return g->snapshots == NULL ? NULL : state.first;
 }
 
+static void
+put_in_force(struct snapshot *s)
+{
+	pthread_mutex_lock(&state.lock);
+	if (!state.ended) {
+		snapshot_swap(state.gate->snapshots, snapshot_ref(s));
+		store_keep(state.gate->store, (int64_t)s->policy->audit_keep * 1000);
+		snapshot_note(s->policy, state.gate->store);
+	}
+	pthread_mutex_unlock(&state.lock);
+}
+
+void
+reload_end(void)
+{
+	pthread_mutex_lock(&state.lock);
+	state.ended = true;
+	pthread_mutex_unlock(&state.lock);
+}
+
 void
 reload_again(void)
 {
@@ -128,9 +152,7 @@ reload_again(void)
 		say_needs_restart(s->policy);
 		state.loaded_ms = now_ms();
 		state.broken_ms = 0;
-		store_keep(state.gate->store, (int64_t)s->policy->audit_keep * 1000);
-		snapshot_note(s->policy, state.gate->store);
-		snapshot_swap(state.gate->snapshots, snapshot_ref(s));
+		put_in_force(s);
 		daemon_say(false, "reload: policy %s of %s is in force", s->policy->digest, state.file);
 	}
 	snapshot_unref(&s);
