@@ -129,6 +129,26 @@ add_edit(struct session *s, const struct edit ***tail, bool insert, const char *
 	*tail = &e->next;
 }
 
+/* The last tag first: each goes on top of the others, so that they stand as they
+ * were signed, which matters where two have one name. Returns the new tail. */
+static const struct edit **
+add_tags(struct session *s, const struct edit **tail)
+{
+	const struct edit **end = tail;
+
+	for (const struct tag *t = s->message.tags; t != NULL; t = t->next) {
+		struct edit *e = arena_alloc(s->arena, sizeof *e);
+
+		if (e == NULL)
+			break;
+		*e = (struct edit){.insert = true, .name = t->name, .index = 1, .value = t->value, .next = *tail};
+		if (*tail == NULL)
+			end = &e->next;
+		*tail = e;
+	}
+	return end;
+}
+
 /* Deletions from the last field up, so that no index moves; then our own
  * fields, the signatures on top. */
 const struct edit *
@@ -146,8 +166,7 @@ signing_edits(struct session *s)
 			tail = &e->next;
 		first = e;
 	}
-	for (const struct tag *t = s->message.tags; t != NULL; t = t->next)
-		add_edit(s, &tail, true, t->name, 1, t->value);
+	tail = add_tags(s, tail);
 	add_edit(s, &tail, true, "X-Postern-Id", 1, s->id.s);
 	for (size_t i = 0; i < s->n_signatures; i++)
 		if (s->signatures[i].value != NULL)

@@ -219,16 +219,24 @@ inserted(const char *name, const char *value)
 	return n;
 }
 
-/* How many signatures; each covers the fields that are added and the whole body. */
+/* How many signatures; each covers the fields that are added, in the order in
+ * which they will stand, each on top of those before, and the whole body. */
 static void
 signatures(char *buf, size_t size)
 {
 	const struct message *m = session_message(session);
+	const struct edit *last = NULL;
 	struct text added = {0};
 
-	for (const struct edit *e = edits; e != NULL; e = e->next)
+	while (last != edits) {
+		const struct edit *e = edits;
+
+		while (e->next != last)
+			e = e->next;
 		if (e->insert && strcmp(e->name, "X-Postern-Id") != 0 && strcmp(e->name, "DKIM-Signature") != 0)
 			text_printf(&added, "%s: %s|", e->name, e->value);
+		last = e;
+	}
 	snprintf(buf, size, "signatures %zu", inserted("DKIM-Signature", NULL));
 	if (inserted("DKIM-Signature", NULL) > 0 && strcmp(text_string(&added), fake.last_added) != 0)
 		snprintf(buf, size, "a signature over the fields %s but not %s", fake.last_added, text_string(&added));
