@@ -462,6 +462,21 @@ settle(struct admit *a, bool stopped)
 	audit_record(&s->record, &s->message, &c);
 }
 
+/* The reply for a message that is not refused. */
+static void
+take(struct session *s)
+{
+	const struct decision *d = &s->message.decision;
+
+	s->reply = (struct reply){.action = ACTION_ACCEPT, .code = 250, .enhanced = "2.0.0", .text = ""};
+	if (d->verdict == VERDICT_HOLD) {
+		s->reply.action = ACTION_HOLD;
+		s->reply.text = arena_printf(s->arena, "[%s] %s (id %s)", d->reason, d->text, s->id.s);
+	} else if (d->verdict == VERDICT_DISCARD) {
+		s->reply.action = ACTION_DISCARD;
+	}
+}
+
 static const struct reply *
 admitted(struct session *s, const struct edit **edits_r)
 {
@@ -473,13 +488,7 @@ admitted(struct session *s, const struct edit **edits_r)
 	*edits_r = signing_edits(s);
 	if (arena_failed(s->arena))
 		return fail(s, "out of memory at the end of the message");
-	s->reply = (struct reply){.action = ACTION_ACCEPT, .code = 250, .enhanced = "2.0.0", .text = ""};
-	if (d->verdict == VERDICT_HOLD) {
-		s->reply.action = ACTION_HOLD;
-		s->reply.text = arena_printf(s->arena, "[%s] %s (id %s)", d->reason, d->text, s->id.s);
-	} else if (d->verdict == VERDICT_DISCARD) {
-		s->reply.action = ACTION_DISCARD;
-	}
+	take(s);
 	return &s->reply;
 }
 
@@ -498,7 +507,7 @@ not_recorded(struct session *s, const char *error, const struct edit **edits_r)
 		return &s->reply;
 	s->gate->log(s->gate->log_context, true,
 		     arena_printf(s->arena, "%s accepted unrecorded and uncharged (on-failure: accept)", s->id.s));
-	s->reply = (struct reply){.action = ACTION_ACCEPT, .code = 250, .enhanced = "2.0.0", .text = ""};
+	take(s);
 	return &s->reply;
 }
 
