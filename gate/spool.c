@@ -5,6 +5,7 @@
  */
 #include "gate/spool.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,19 +40,20 @@ spool_free(struct spool **s)
 	*s = NULL;
 }
 
+/* A file without a name. tmpfile() does not care for $TMPDIR. */
 static FILE *
-nameless_file(void)
+open_file(void)
 {
 	const char *folder = getenv("TMPDIR");
-	char name[4096];
+	char path[PATH_MAX];
 	FILE *f;
-	int fd;
+	int n, fd;
 
-	snprintf(name, sizeof name, "%s/postern-XXXXXX", folder == NULL || folder[0] == '\0' ? "/tmp" : folder);
-	fd = mkstemp(name);
+	n = snprintf(path, sizeof path, "%s/posternd-XXXXXX", folder == NULL || folder[0] != '/' ? "/tmp" : folder);
+	fd = n > 0 && (size_t)n < sizeof path ? mkstemp(path) : -1;
 	if (fd < 0)
 		return NULL;
-	(void)unlink(name);
+	unlink(path);
 	f = fdopen(fd, "w+");
 	if (f == NULL)
 		close(fd);
@@ -69,7 +71,7 @@ spool_add(struct spool *s, const void *data, size_t len)
 		return;
 	}
 	if (s->file == NULL)
-		s->file = nameless_file();
+		s->file = open_file();
 	s->failed = s->file == NULL || fwrite(data, 1, len, s->file) != len;
 }
 

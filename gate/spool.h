@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Octets kept for later: in memory while they are few, then in a file without a
- * name in $TMPDIR, else /tmp. For the few
+ * name in the folder for temporary files ($TMPDIR, or /tmp). For the few
  * messages whose body must be seen before their header can be signed.
  */
 #ifndef POSTERN_GATE_SPOOL_H
