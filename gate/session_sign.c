@@ -80,6 +80,7 @@ sign_spooled(struct session *s, const char **why_r)
 	start_signing(s);
 	if (s->sign != NULL && spool_read(s->spool, sign_body, s, why_r) != 0)
 		s->gate->signer->free(&s->sign);
+	spool_free(&s->spool); /* a connection may be idle for hours */
 }
 
 void
