@@ -38,16 +38,15 @@ path_of(char buf[PATH_MAX], const char *name)
 	return buf;
 }
 
+/* NULL with the problems said. */
 static struct policy *
 load(const char *path)
 {
 	struct problems *problems = NULL;
 	struct policy *p = policy_load(path, &problems);
 
-	if (p == NULL) {
+	if (p == NULL)
 		problems_print(problems, stdout);
-		die("cannot load", path);
-	}
 	problems_free(&problems);
 	return p;
 }
@@ -102,6 +101,8 @@ stage_set(struct gate *g, const char *file, const char *more)
 
 	stage_clear(g);
 	p = more[0] == '\0' ? load(path_of(path, file)) : load_with(file, more);
+	if (p == NULL)
+		die("cannot load", file);
 	s = snapshot_new(p);
 	*g = (struct gate){
 		.signer = fake_signer(), .clock = fake_clock(), .relay = "relay.contoso.com", .log = quiet,
