@@ -161,7 +161,7 @@ def check(bench, row, answers, began_ms):
     is_cut = any(len(f) > FIELD_CUT for f in re.split(r"\r\n(?![ \t])", row["raw_message"].split("\r\n\r\n")[0]))
     compared["verdict"] += 1
     stage, reply = deciding(answers)
-    got = {"accept": "accept", "reject": "reject", "defer": "tempfail"}.get(said["verdict"], said["verdict"])
+    got = {"accept": "accept", "hold": "accept", "discard": "accept", "reject": "reject", "defer": "tempfail"}.get(said["verdict"], said["verdict"])
     real = {"2": "accept", "4": "tempfail", "5": "reject"}.get(reply[:1], reply)
     if OWN.match(reply) or (is_cut and got == real == "accept"):
         return None

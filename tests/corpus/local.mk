@@ -5,4 +5,5 @@ EXTRA_DIST += \
 	tests/corpus/deviations.json \
 	tests/corpus/explained.py \
 	tests/corpus/messages.jsonl \
+	tests/corpus/ruled.py \
 	tests/corpus/run.py

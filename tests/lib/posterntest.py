@@ -258,6 +258,11 @@ class Postfix:
         done = subprocess.run(["postqueue", "-c", self.config, "-j"], stdout=subprocess.PIPE, timeout=30)
         return [line for line in done.stdout.decode().splitlines() if line.strip()]
 
+    def release(self, queue_id):
+        """Sends what was put on hold."""
+        subprocess.run(["postsuper", "-c", self.config, "-H", queue_id], stderr=subprocess.DEVNULL, timeout=30)
+        self.flush()
+
     def wait_empty(self, seconds=30):
         wait_for(lambda: not self.queue(), seconds, "the queue to be empty")
 
@@ -454,6 +459,7 @@ def audit(database, query, parameters=()):
     """Rows of the audit as dictionaries, read-only."""
     connection = sqlite3.connect("file:%s?mode=ro" % database, uri=True, timeout=10)
     connection.row_factory = sqlite3.Row
+    connection.text_factory = lambda octets: octets.decode("utf-8", "replace")  # a subject may be anything
     try:
         return [dict(row) for row in connection.execute(query, parameters)]
     finally:
@@ -516,8 +522,8 @@ class MilterClient:
             name, _, value = field.partition(b":")
             self.packet(b"L", name + b"\0" + value.replace(b"\r\n", b"\n") + b"\0")
         self.packet(b"N")
-        if body:
-            self.packet(b"B", body)
+        for at in range(0, len(body), 65535):
+            self.packet(b"B", body[at:at + 65535])
         self.packet(b"E")
         edits = []
         while True:
