@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/e2e/test_learn.py \
 	tests/e2e/test_postfix.py \
 	tests/e2e/test_reload.py \
+	tests/e2e/test_rules.py \
 	tests/e2e/test_sendmail.py \
 	tests/e2e/test_simulate.py \
 	tests/e2e/test_store_faults.py \

@@ -7,6 +7,7 @@ address. usage: test_sendmail.py BUILD-FOLDER"""
 
 import glob
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -57,6 +58,13 @@ BY_CERTIFICATE = """apps:
     senders: [crm@contoso.com]
 """
 
+RULES = """rules:
+  - {name: no-eve, recipients: eve@example.net, action: reject, message: Not to Eve}
+  - {name: class, apps: crm, body: /payroll/, action: tag, tag: "X-Class: payroll"}
+  - {name: class-too, apps: crm, body: /twice/, action: tag, tag: "X-Class: twice"}
+  - {name: vanish, subject: "throw *", action: discard}
+"""
+
 # A CA, certificates of it for the relay and a client, and one the client made itself.
 CERTIFICATES = """
 req() { name=$1; shift; openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.pem "$@"; }
@@ -101,7 +109,7 @@ class Sendmail(unittest.TestCase):
         with open(cls.policy) as f:
             policy = f.read()
         with open(cls.policy, "w") as f:
-            f.write(policy.replace("clients: [10.", "clients: [127.").replace("apps:\n", BY_CERTIFICATE))
+            f.write(policy.replace("clients: [10.", "clients: [127.").replace("apps:\n", BY_CERTIFICATE) + RULES)
         subprocess.run(["sh", "-ec", CERTIFICATES], cwd=folder, check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
         cls.stand_in = pt.StandIn()
@@ -200,7 +208,24 @@ class Sendmail(unittest.TestCase):
             self.assertEqual(c.command("MAIL FROM:<crm@contoso.com>")[:3], code, name)
             c.close()
 
-    def test_5_audit_has_the_queue_id(self):
+    def test_5_rules(self):
+        c = self.client("10.1.2.3")
+        raw = dozen.text("crm@contoso.com", "bob@example.net", "ruled", "X-Class: public\r\n") + b"payroll, twice\r\n"
+        answers = c.message("crm@contoso.com", ["eve@example.net", "bob@example.net"], raw)
+        self.assertIn("[rule:no-eve] Not to Eve (id ", answers["rcpt"][0])
+        self.assertTrue(answers["rcpt"][1].startswith("250") and answers["data"].startswith("250"), answers)
+        got = self.stand_in.find(b"Subject", b"ruled")
+        self.assertEqual([m["recipients"] for m in got], [["bob@example.net"]])
+        self.assertEqual(sorted(re.findall(rb"(?im)^x-class: *(.*)\r$", got[0]["raw"])), [b"payroll", b"twice"])
+        self.assertEqual([s[2] for s in pt.signatures(got[0]["raw"], self.records)], [True, True])
+        altered = got[0]["raw"].replace(b"twice\r\n", b"once\r\n", 1)
+        self.assertEqual([s[2] for s in pt.signatures(altered, self.records)], [False, False])
+        answers = c.message("crm@contoso.com", ["bob@example.net"], dozen.text("crm@contoso.com", "bob@example.net", "throw it"))
+        self.assertTrue(answers["data"].startswith("250"), answers)
+        c.close()
+        self.assertEqual(self.stand_in.find(b"Subject", b"throw it"), [])
+
+    def test_6_audit_has_the_queue_id(self):
         rows = pt.audit(self.folder + "/postern.db", "SELECT queue_id FROM messages WHERE verdict = 'accept'")
         self.assertTrue(rows and all(r["queue_id"] for r in rows), rows)
 
