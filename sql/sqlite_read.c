@@ -279,7 +279,7 @@ prepare_reading(struct db *db, const struct store_range *range, struct reading *
 	x->arena = arena_new(0);
 	x->message = db_prepare(db, range->id != NULL
 				? "SELECT " MESSAGE_COLUMNS " FROM messages WHERE id = ?"
-				: "SELECT " MESSAGE_COLUMNS " FROM messages WHERE time >= ? AND time < ? ORDER BY time, id");
+				: "SELECT " MESSAGE_COLUMNS " FROM messages WHERE time >= ? AND time < ? ORDER BY time, rowid");
 	if (x->message == NULL || x->arena == NULL)
 		return -1;
 	for (int p = 0; p < PART_COUNT; p++)

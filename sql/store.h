@@ -146,7 +146,8 @@ struct store_range {
 	const char *id;
 };
 
-/* Calls `each` for every message of the range, by time; a result other than 0
+/* Calls `each` for every message of the range, by time and, within a millisecond,
+ * in the order in which they were admitted; a result other than 0
  * ends it. The record and all it points at live for the call only. `charges` and
  * n_charges are what it was held against. 0, what `each` returned, or -1 with a
  * static text. */
