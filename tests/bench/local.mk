@@ -3,12 +3,13 @@
 #
 # `make bench` compares posternd with the signing filters that are installed.
 # `make bench-regex` tells how fast body rules are and how far beyond their budget
-# they run. Neither is part of make check. BENCH_FLAGS: see tests/bench/run.py --help.
+# they run. Neither is part of make check. BENCH_FLAGS: see tests/bench/run.py --help. What
+# rules cost: tests/bench/rules.py BUILD-FOLDER.
 
 EXTRA_PROGRAMS += tests/bench/milter-load
 tests_bench_milter_load_SOURCES = tests/bench/milter-load.c tests/bench/load.h tests/bench/wire.c
 tests_bench_milter_load_CFLAGS = $(AM_CFLAGS) $(MILTER_CFLAGS)
-EXTRA_DIST += tests/bench/run.py tests/bench/learn.py
+EXTRA_DIST += tests/bench/run.py tests/bench/learn.py tests/bench/rules.py
 CLEANFILES += tests/bench/milter-load tests/bench/regex
 
 EXTRA_PROGRAMS += tests/bench/regex
