@@ -333,7 +333,7 @@ write_new_app(const struct learn *l, const struct learn_app *a, struct text *t)
 	text_add(t, "    limits:\n");
 	for (size_t i = 0; i < a->n_limits; i++)
 		write_limit(&a->limits[i], t);
-	text_add(t, "    mode: monitor   # take this line out to enforce the app\n"
+	text_add(t, "    mode: monitor   # change to \"mode: enforce\" to enforce the app\n"
 		 "    # owner:          # who answers for it?\n");
 }
 
@@ -512,8 +512,9 @@ write_head(const struct learn *l, const char *database, struct text *t)
 		    "#   1. read the apps, fill in who owns them, strike out what you do not know\n"
 		    "#   2. postern check -c THIS; postern simulate --policy THIS --since %.10s --enforce\n"
 		    "#   3. install it, reload posternd, and watch what the audit would have refused\n"
-		    "#   4. enforce app by app: take out its mode: monitor\n"
-		    "#   5. when nothing you know comes from unknown clients any more: unknown-clients: reject\n"
+		    "#   4. enforce app by app: change its mode: monitor to mode: enforce\n"
+		    "#   5. when nothing you know comes from unknown clients any more: unknown-clients: reject,\n"
+		    "#      and mode: enforce at the top\n"
 		    "# Limits are the highest use of a rolling window, counted as the limit itself counts (in 60\n"
 		    "# slots), plus %u %%, rounded up. They defer; a device that does not try again loses such mail,\n"
 		    "# unless its limit says: then hold.\n",

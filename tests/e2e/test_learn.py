@@ -247,6 +247,18 @@ class Learn(unittest.TestCase):
         done = run("simulate", "--policy", self.draft, "--since", "14d", "--json")
         self.assertEqual(json.loads(done.stdout.decode())["refused"], 0)
 
+    def test_one_app_is_enforced_as_its_comment_says(self):
+        """Below a policy that says mode: monitor itself."""
+        path = os.path.join(self.folder, "crm.yaml")
+        text, n = re.subn(r'(?s)(- name: crm\n.*?)mode: monitor   # change to "(mode: enforce)" to enforce the app',
+                          r"\1\2", self.text, count=1)
+        self.assertEqual(n, 1)
+        write(path, text)
+        done = run("simulate", "--policy", path, "--since", "14d", "--json")
+        refused = {(x["app"], x["to"]["reason"]): x["count"] for x in json.loads(done.stdout.decode())["changes"]}
+        self.assertEqual(refused, {("crm", "sender-not-accepted"): 1, ("crm", "sender-not-allowed"): 1,
+                                   ("crm", "rule:no-payroll-outside"): 1})
+
     def test_limits_without_head_room_stop_nothing(self):
         path = os.path.join(self.folder, "tight.yaml")
         self.assertEqual(run("learn", "-c", self.policy, "--head-room", "0", "-o", path).returncode, 0)
