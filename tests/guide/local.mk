@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 EXTRA_DIST += \
+	tests/guide/fortnight.py \
 	tests/guide/pages.py \
 	tests/guide/week.py

@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the guide's pages on rules show is so. usage: pages.py GUIDE BUILD FOLDER
+"""What the guide's pages on rules and on learning show is so. usage: pages.py GUIDE BUILD FOLDER
 
 In each page, from the top: a policy in ```yaml is in force from there on, one that begins
 with "rules:" takes the place of the rules of the last; ```eml NAME is a saved message;
 ```diff is applied to the policy in force and makes new.yaml; the commands in ```console
 print exactly what stands below them; ```text below ```sql is what the query finds in the
-audit of a week (week.py). Tables whose last column is Matches or Result are put to
+audit of a week (week.py). learn.md has an audit of its own (class LearnPage). Tables whose last column is Matches or Result are put to
 postern explain, a row at a time. And the JSON of simulate and explain ID has the members
 that postern(1) lists."""
 
@@ -14,18 +14,20 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
 
+import fortnight
 import week
 
 PAGES = ("rules.md", "simulate.md", "refusals.md")
 APPS = {"crm": week.CRM, "payroll": week.PAYROLL, "legal": week.LEGAL, "printers": week.PRINTER}
 NOTHING = {"verdict": "nothing", "reason": "", "trace": [], "recipients": []}
 failed = []
-counts = {"rows": 0, "commands": 0, "queries": 0, "recipes": 0}
-LEAST = {"rows": 70, "commands": 5, "queries": 2, "recipes": 8}
+counts = {"rows": 0, "commands": 0, "queries": 0, "recipes": 0, "excerpts": 0}
+LEAST = {"rows": 70, "commands": 16, "queries": 2, "recipes": 8, "excerpts": 3}
 
 
 def fail(page, line, text):
@@ -60,7 +62,7 @@ class Page:
     def run(self, words):
         """What a command of the page prints, paths as on the page."""
         words[0] = os.path.join(self.build, words[0])
-        if words[1] in ("check", "explain"):
+        if words[1] in ("check", "explain") and "-c" not in words:
             words[2:2] = ["-c", "postern.yaml"]
         said = subprocess.run(words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout.decode()
         return re.sub(r"(?m)^postern\.yaml:", "/etc/postern/postern.yaml:", said)
@@ -207,6 +209,74 @@ class Page:
             i += 1
 
 
+class LearnPage(Page):
+    """The page on learning begins with a policy and no audit. The first policy records a fortnight,
+    and what is installed after the draft a further week (fortnight.py). ```diff FILE edits
+    that file; ```text FILE has parts of it, with ... between them."""
+    ROOTS = ("/etc/postern/", "/var/lib/postern/", "/var/spool/postfix/postern/")
+
+    def __init__(self, name, build, folder):
+        super().__init__(name, build, folder, "")
+        self.audit = fortnight.Audit(build, folder)
+        self.later = [fortnight.later]
+
+    def here(self, text):
+        for root in self.ROOTS:
+            text = text.replace(root, self.folder + "/")
+        return text
+
+    def there(self, text):
+        """As on the page."""
+        text = text.replace("sqlite:%s/" % self.folder, "sqlite:/var/lib/postern/")
+        return text.replace(self.folder + "/", "/etc/postern/")
+
+    def set_policy(self, text, name="postern.yaml"):
+        self.write(name, self.here(text))
+
+    def yaml(self, line, text):
+        super().yaml(line, text)
+        self.audit.record(self.path("postern.yaml"), fortnight.first())
+
+    def run(self, words):
+        if words[0] == "install":
+            return self.install(words[-2])
+        if words[1] in ("check", "learn") and "-c" not in words:
+            words[2:2] = ["-c", self.path("postern.yaml")]
+        return self.there(super().run(words))
+
+    def contents(self, name):
+        with open(self.path(name)) as f:
+            return self.there(f.read())
+
+    def install(self, name):
+        self.policy = self.contents(name)
+        self.set_policy(self.policy)
+        if name == "new.yaml" and self.later:
+            self.audit.record(self.path("postern.yaml"), self.later.pop(0)())
+        return ""
+
+    def block(self, line, info, text):
+        words = info.split()
+        if len(words) == 2 and words[0] == "diff":
+            now, self.policy = self.policy, self.contents(words[1])
+            self.diff(line, text)
+            os.replace(self.path("new.yaml"), self.path(words[1]))
+            self.policy = now
+        elif len(words) == 2 and words[0] == "text":
+            self.excerpt(line, self.contents(words[1]), text)
+        else:
+            super().block(line, info, text)
+
+    def excerpt(self, line, whole, text):
+        at = 0
+        for part in re.split(r"(?m)^ *\.\.\.\n", text):
+            found = ("\n" + whole).find("\n" + part, at)
+            if found < 0:
+                fail(self.name, line, "this does not stand in the file, or not here:\n%s" % part)
+            at = max(at, found + len(part))
+        counts["excerpts"] += 1
+
+
 # ---- postern(1)
 
 def documented(manual, section):
@@ -238,6 +308,15 @@ def main():
         page.set_policy(policy)
         with open(os.path.join(guide, name)) as f:
             page.read(f.read().split("\n"))
+    learning = os.path.join(folder, "learning")
+    os.makedirs(learning, exist_ok=True)
+    shutil.copy(os.path.join(folder, "accepted-domains.csv"), learning)
+    with open(os.path.join(guide, "learn.md")) as f:
+        text = f.read()
+    try:
+        LearnPage("learn.md", build, learning).read(text.split("\n"))
+    except RuntimeError as error:
+        failed.append("learn.md: ... %s" % str(error)[-1000:])
     with open(os.path.join(guide, "..", "postern.1")) as f:
         check_members(page, f.read())
     for name, least in LEAST.items():
@@ -245,7 +324,7 @@ def main():
             failed.append("only %d %s were found" % (counts[name], name))
     for text in failed:
         print(text)
-    print(", ".join("%d %s" % (counts[name], name) for name in counts) + " of the pages on rules")
+    print(", ".join("%d %s" % (counts[name], name) for name in counts) + " of the pages on rules and learning")
     sys.exit(1 if failed else 0)
 
 

@@ -97,11 +97,11 @@ def send(path, n, row):
 
 
 def put_in_time(database, rows, refused):
-    """refused: {id: [numbers of the rows that were answered with it]}."""
+    """rows: their times first, by number; refused: {id: [numbers of the rows that were answered with it]}."""
     db = sqlite3.connect(database)
     ids = {}
     for old, n in db.execute("SELECT id, message_id FROM messages").fetchall():
-        n = int(n[1:-6])
+        n = int(n[1:].partition("@")[0])
         ids[old] = make_id(rows[n][0], n)
         db.execute("UPDATE messages SET time = ? WHERE id = ?", (rows[n][0], old))
     for old, numbers in refused.items():
