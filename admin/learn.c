@@ -231,7 +231,8 @@ check_draft(const struct text *draft)
 	} else {
 		p = policy_load(path.s, &problems);
 		if (p == NULL) {
-			fputs("postern learn: the draft does not pass, which is a fault of this program:\n", stderr);
+			fputs("postern learn: the draft does not pass; the owner of the database, as whom it is read, must be able to "
+			      "read the accepted domains, and anything else is a fault of this program:\n", stderr);
 			problems_print(problems, stderr);
 		}
 	}
