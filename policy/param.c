@@ -404,6 +404,20 @@ join(struct joiner *j, const struct param_piece *const *pieces, size_t n)
 	}
 }
 
+/* What was put together, in the arena. */
+static const char *
+joined(struct arena *a, struct joiner *j)
+{
+	const char *s;
+
+	close_reader(j);
+	if (j->out.failed)
+		doubt(j->doubt_r, "memory is short");
+	s = arena_substring(a, text_string(&j->out), j->out.len);
+	text_free(&j->out);
+	return s;
+}
+
 /* The continuations put together; NULL when there are none. */
 static const char *
 join_sections(struct arena *a, const struct param_list *l, const char *name, const char **doubt_r)
@@ -418,9 +432,7 @@ join_sections(struct arena *a, const struct param_list *l, const char *name, con
 		return NULL;
 	join(&j, pieces, n);
 	has_extended = j.reader != NULL;
-	close_reader(&j);
-	s = arena_substring(a, text_string(&j.out), j.out.len);
-	text_free(&j.out);
+	s = joined(a, &j);
 	if (!has_extended || !text_is_utf8(s, strlen(s)))
 		s = words_decode(a, s, &is_certain);
 	if (!is_certain)
@@ -432,13 +444,9 @@ static const char *
 decode_extended(struct arena *a, const char *value, const char **doubt_r)
 {
 	struct joiner j = {.doubt_r = doubt_r};
-	const char *s;
 
 	join_percent(&j, read_charset(&j, value));
-	close_reader(&j);
-	s = arena_substring(a, text_string(&j.out), j.out.len);
-	text_free(&j.out);
-	return s;
+	return joined(a, &j);
 }
 
 const char *
@@ -483,10 +491,10 @@ void
 param_names(struct arena *a, const struct param_list *l, const char *name,
 	    void (*put)(void *context, const char *utf8), void *context, const char **doubt_r)
 {
-	const char *joined = join_sections(a, l, name, doubt_r);
+	const char *whole = join_sections(a, l, name, doubt_r);
 
-	if (joined != NULL)
-		put(context, joined);
+	if (whole != NULL)
+		put(context, whole);
 	for (const struct param_piece *p = l->first; p != NULL; p = p->next) {
 		if (p->section >= 0 || strcmp(p->name, name) != 0)
 			continue;
