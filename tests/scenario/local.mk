@@ -27,6 +27,11 @@ tests_scenario_catastrophe_SOURCES = tests/scenario/catastrophe.c $(STAGE)
 tests_scenario_catastrophe_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_scenario_catastrophe_LDADD = $(STAGE_LIBS)
 
-TESTS += tests/scenario/all.sh tests/scenario/borders tests/scenario/catastrophe
+check_PROGRAMS += tests/scenario/shortage
+tests_scenario_shortage_SOURCES = tests/scenario/shortage.c $(STAGE)
+tests_scenario_shortage_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+tests_scenario_shortage_LDADD = $(STAGE_LIBS)
+
+TESTS += tests/scenario/all.sh tests/scenario/borders tests/scenario/catastrophe tests/scenario/shortage
 dist_check_SCRIPTS += tests/scenario/all.sh
 EXTRA_DIST += $(SCENARIOS) tests/scenario/policy.yaml tests/scenario/rules.yaml tests/scenario/trial.yaml tests/scenario/contoso.txt tests/scenario/globex.txt
