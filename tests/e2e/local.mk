@@ -13,5 +13,6 @@ EXTRA_DIST += \
 	tests/lib/dozen.py \
 	tests/lib/dozen_apps.py \
 	tests/lib/posterntest.py \
+	tests/lib/relay.py \
 	tests/lsan.supp \
 	tests/run

@@ -4,16 +4,15 @@
 """posternd behind a real Postfix. usage: test_postfix.py BUILD-FOLDER"""
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dozen  # noqa: E402
 import posterntest as pt  # noqa: E402
+import relay  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv.pop(1))
 
@@ -31,43 +30,9 @@ EXTRA = """  - name: cron
 """
 
 
-class Relay(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="postern-e2e-")
-        os.chmod(cls.folder, 0o755)
-        run = os.path.join(cls.folder, "run")
-        os.makedirs(run)
-        shutil.chown(run, group="postfix")
-        os.chmod(run, 0o2750)
-        cls.socket = os.path.join(run, "milter.sock")
-        cls.policy, cls.records = dozen.write_policy(cls.folder, "unix:" + cls.socket)
-        with open(cls.policy, "a") as f:
-            f.write(EXTRA)
-        cls.database = os.path.join(cls.folder, "postern.db")
-        cls.stand_in = pt.StandIn()
-        cls.daemon = pt.Posternd(os.path.join(BUILD, "posternd"), cls.policy, cls.socket,
-                                 os.path.join(cls.folder, "log")).start()
-        cls.postfix = pt.Postfix(os.path.join(cls.folder, "postfix"), "unix:" + cls.socket, cls.stand_in.port).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.postfix.stop()
-        status = cls.daemon.stop()
-        cls.stand_in.close()
-        log = cls.daemon.log()
-        shutil.rmtree(cls.folder, ignore_errors=True)
-        if status != 0 or "Sanitizer" in log:
-            raise AssertionError("posternd ended with %d\n%s" % (status, log[-4000:]))
-
-    def send(self, client, *message):
-        c = pt.Client(self.postfix.port)
-        try:
-            c.ehlo()
-            c.pretend(client)
-            return c.message(*message)
-        finally:
-            c.close()
+class Postfix(relay.Relay):
+    build = BUILD
+    policy_more = EXTRA
 
     def test_1_dozen(self):
         for row in dozen.DOZEN:

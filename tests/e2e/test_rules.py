@@ -15,6 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dozen  # noqa: E402
 import posterntest as pt  # noqa: E402
+import relay  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv.pop(1))
 STREAMED, SPOOLED, OTHER = "10.1.5.5", "10.1.5.6", "10.1.5.7"
@@ -70,43 +71,12 @@ def header_of(raw, name):
             re.findall(rb"(?ims)^" + re.escape(name) + rb":(.*?)\r\n(?![ \t])", head)]
 
 
-class Rules(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="postern-rules-")
-        os.chmod(cls.folder, 0o755)
-        run = os.path.join(cls.folder, "run")
-        os.makedirs(run)
-        shutil.chown(run, group="postfix")
-        os.chmod(run, 0o2750)
-        cls.socket = os.path.join(run, "milter.sock")
-        cls.policy, cls.records = dozen.write_policy(cls.folder, "unix:" + cls.socket)
-        with open(cls.policy, "a") as f:
-            f.write(RULES)
-        cls.database = os.path.join(cls.folder, "postern.db")
-        cls.stand_in = pt.StandIn()
-        cls.daemon = pt.Posternd(os.path.join(BUILD, "posternd"), cls.policy, cls.socket,
-                                 os.path.join(cls.folder, "log")).start()
-        cls.postfix = pt.Postfix(os.path.join(cls.folder, "postfix"), "unix:" + cls.socket, cls.stand_in.port).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.postfix.stop()
-        status = cls.daemon.stop()
-        cls.stand_in.close()
-        log = cls.daemon.log()
-        shutil.rmtree(cls.folder, ignore_errors=True)
-        if status != 0 or "Sanitizer" in log:
-            raise AssertionError("posternd ended with %d\n%s" % (status, log[-4000:]))
+class Rules(relay.Relay):
+    build = BUILD
+    policy_more = RULES
 
     def send(self, client, recipients, raw):
-        c = pt.Client(self.postfix.port)
-        try:
-            c.ehlo()
-            c.pretend(client)
-            return c.message("app@contoso.com", recipients, raw)
-        finally:
-            c.close()
+        return super().send(client, "app@contoso.com", recipients, raw)
 
     def delivered(self, client, subject, body, extra=""):
         """Sends it to zoe; what the stand-in got."""
