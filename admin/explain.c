@@ -28,6 +28,7 @@ struct question {
 	char **rcpt;
 	size_t n_rcpt;
 	bool json, help, has_client;
+	bool is_described;      /* an option says something of the message */
 	bool is_past;           /* `message` is an audit id */
 	const char *message;    /* path, "-", or NULL for a plain one */
 };
@@ -81,6 +82,7 @@ read_client(struct question *q, const char *s)
 static int
 take_option(struct question *q, int c, char *value)
 {
+	q->is_described |= strchr("cjh", c) == NULL;
 	switch (c) {
 	case 'c':
 		q->file = value;
@@ -160,9 +162,11 @@ read_options(int argc, char **argv, struct question *q)
 	if (argc - optind > 1)
 		return bad_usage(argv[optind + 1], "is one message too many");
 	q->message = argv[optind];
-	q->is_past = q->message != NULL && !q->has_client && q->mail.sender == NULL && q->n_rcpt == 0 &&
-		     explain_is_id(q->message);
-	return q->is_past ? 0 : check_question(q);
+	if (q->message == NULL || q->is_described)
+		return check_question(q);
+	q->is_past = explain_is_id(q->message);
+	return q->is_past ? 0 : bad_usage(q->message, "is no audit id (26 letters and digits); a message needs "
+					  "--client, --sender and --rcpt beside it");
 }
 
 /* A message from the sender; for the null sender from the first address that

@@ -77,6 +77,9 @@ wrong "10.1.1 is no client" --client 10.1.1 --sender a@contoso.com --rcpt b@exam
 wrong "--rcpt needs a value" --client 10.1.1.1 --sender a@contoso.com --rcpt
 wrong "-c needs a value" -c
 wrong "--recipient is no option" --client 10.1.1.1 --recipient b@example.net
+wrong "4bXq2k3nZzz1 is no audit id" -c policy.yaml 4bXq2k3nZzz1
+wrong "--client is missing" --helo x -c policy.yaml 01ARZ3NDEKTSV4RRFFQ69G5FAV
+wrong "--sender is missing" --login crm -c policy.yaml 01ARZ3NDEKTSV4RRFFQ69G5FAV
 wrong "two is one message too many" $ask one two
 run --help
 expect "--help" 0 output "^usage: postern explain"
