@@ -16,6 +16,8 @@ struct regex_facts {
 	size_t lookbehind_at;   /* offset of the first */
 	bool is_monotone;       /* a match that ends before the end of some text is
 				 * still one when more text follows */
+	uint64_t paths;         /* at most so many ways lead through its groups, those
+				 * repeated without bound taken once more than they must be; saturating */
 };
 
 /* Looks for what is refused: 0, or -1 with its offset and a static text. */

@@ -23,6 +23,7 @@
 #include "policy/regex-private.h"
 
 #define QUICK_STEPS 250u
+#define QUICK_PATHS 256u        /* ways through the groups that JIT may try uncounted */
 #define DEPTH_LIMIT 100000u
 #define HEAP_LIMIT_KIB 8192u
 #define STACK_FIRST (32u * 1024)
@@ -109,7 +110,7 @@ set_keep(struct regex *r, const struct regex_facts *facts)
 	size_t jit_size = 0;
 
 	(void)pcre2_pattern_info(r->quick, PCRE2_INFO_MAXLOOKBEHIND, &reach);
-	(void)pcre2_pattern_info(r->quick, PCRE2_INFO_JITSIZE, &jit_size);
+	(void)pcre2_pattern_info(r->careful, PCRE2_INFO_JITSIZE, &jit_size);
 	r->has_jit = jit_size != 0;
 	r->is_monotone = facts->is_monotone;
 	r->keep = ((size_t)reach + 1) * (facts->lookbehinds + 1);
@@ -124,9 +125,12 @@ is_shortage(int error)
 }
 
 static bool
-compile_both(struct regex *r, const char *pattern, uint32_t options, int *error_r, size_t *offset_r)
+compile_both(struct regex *r, const char *pattern, uint32_t options, uint64_t paths, int *error_r,
+	     size_t *offset_r)
 {
-	r->quick = compile(pattern, options, r->how.no_jit, error_r, offset_r);
+	bool may_explode = paths > QUICK_PATHS || (options & PCRE2_EXTENDED) != 0;
+
+	r->quick = compile(pattern, options, r->how.no_jit || may_explode, error_r, offset_r);
 	if (r->quick == NULL)
 		return false;
 	r->careful = compile(pattern, options | PCRE2_AUTO_CALLOUT, r->how.no_jit, error_r, offset_r);
@@ -153,7 +157,7 @@ regex_compile(const char *pattern, const char *flags, const struct regex_how *ho
 		error = "a flag that is unknown or given twice; the flags are i, m, s and x";
 	} else if (regex_look(pattern, &facts, &offset, &error) != 0) {
 		*column_r = offset + 1;
-	} else if (!compile_both(r, pattern, options, &code, &offset)) {
+	} else if (!compile_both(r, pattern, options, facts.paths, &code, &offset)) {
 		*column_r = is_shortage(code) ? 0 : offset + 1;
 		error = NULL;
 	} else if (!set_keep(r, &facts)) {

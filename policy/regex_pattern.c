@@ -89,6 +89,98 @@ item_length(const char *p)
 	return strnlen(p, n);
 }
 
+/* Ways beyond this are not told apart. */
+#define PATHS_MAX UINT64_C(1000000)
+#define DEPTH_MAX 250u
+
+static uint64_t
+times(uint64_t a, uint64_t b)
+{
+	return a > PATHS_MAX / b ? PATHS_MAX : a * b;
+}
+
+/* How often the group that ended at p is there: the n of {m,n}, or m + 1 of {m,}. */
+static unsigned
+copies(const char *p)
+{
+	unsigned m = 0, n = 0;
+
+	if (*p != '{' || !text_is_digit(p[1]))
+		return 1;
+	for (p++; text_is_digit(*p) && m < 10000; p++)
+		m = m * 10 + (unsigned)(*p - '0');
+	if (*p != ',')
+		return m;
+	for (p++; text_is_digit(*p) && n < 10000; p++)
+		n = n * 10 + (unsigned)(*p - '0');
+	return n == 0 ? m + 1 : n;
+}
+
+/* The octet behind a class; p is at its '['. */
+static const char *
+class_end(const char *p)
+{
+	p += p[1] == '^' ? 2 : 1;
+	if (*p == ']')
+		p++;
+	while (*p != '\0' && *p != ']') {
+		const char *end = p[0] == '[' && p[1] == ':' ? strstr(p + 2, ":]") : NULL;
+
+		p += end != NULL ? (size_t)(end + 2 - p) : item_length(p);
+	}
+	return *p == ']' ? p + 1 : p;
+}
+
+/* Alternatives add up, what follows each other multiplies. */
+static uint64_t
+count_paths(const char **p, unsigned depth)
+{
+	uint64_t all = 0, branch = 1;
+
+	while (**p != '\0' && **p != ')') {
+		if (**p == '(' && depth < DEPTH_MAX) {
+			uint64_t group;
+			unsigned n;
+
+			++*p;
+			group = count_paths(p, depth + 1);
+			*p += **p == ')';
+			for (n = copies(*p); n > 0 && branch < PATHS_MAX && group > 1; n--)
+				branch = times(branch, group);
+		} else if (**p == '|') {
+			all += branch;
+			branch = 1;
+			++*p;
+		} else {
+			*p = **p == '[' ? class_end(*p) : *p + item_length(*p);
+		}
+	}
+	all += branch;
+	return all < PATHS_MAX ? all : PATHS_MAX;
+}
+
+/* Whether some group turns on the option x, in which '#' begins a comment. */
+static bool
+may_have_comments(const char *pattern)
+{
+	for (const char *p = pattern; (p = strstr(p, "(?")) != NULL; p += 2)
+		if (p[2] == '#' || memchr(p + 2, 'x', strspn(p + 2, "imsnJUx-^")) != NULL)
+			return true;
+	return false;
+}
+
+/* Calls, quotations and comments are not looked into: there may be any number. */
+static uint64_t
+find_paths(const char *pattern, bool has_call)
+{
+	const char *p = pattern;
+	uint64_t n = count_paths(&p, 0);
+
+	if (has_call || *p != '\0' || strstr(pattern, "\\Q") != NULL || may_have_comments(pattern))
+		return PATHS_MAX;
+	return n;
+}
+
 int
 regex_look(const char *pattern, struct regex_facts *r, size_t *offset_r, const char **error_r)
 {
@@ -109,6 +201,7 @@ regex_look(const char *pattern, struct regex_facts *r, size_t *offset_r, const c
 		r->is_monotone = r->is_monotone && is_monotone_item(p, before);
 		before = *p != '\\' ? *p : '\0';
 	}
+	r->paths = find_paths(pattern, call != NULL);
 	if (call == NULL || r->lookbehinds == 0)
 		return 0;
 	*offset_r = (size_t)(call - pattern);

@@ -180,7 +180,7 @@ check(struct input *in, const char *pattern, const char *s, size_t len)
 		0, PCRE2_CASELESS, PCRE2_MULTILINE, PCRE2_DOTALL, PCRE2_CASELESS | PCRE2_MULTILINE | PCRE2_DOTALL,
 	};
 	struct regex_how how = { 0 };
-	struct regex_budget b = { spent, NULL, 5000 };
+	struct regex_budget b = { spent, NULL, 1000 };
 	unsigned knobs = pick(in, 256), flags = pick(in, 5);
 	char error[160] = "";
 	size_t column;

@@ -55,6 +55,8 @@ static const struct {
 	{"(.*?,){11}P", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20, ", "1,2,3,4,5,6,7,8,9,10,11,P"},
 	{"(?s).*?(.+)+END", "endendendendendendendendendendendendendendendend ", "END"},
 	{"(?=(a+))a*b\\1c", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab ", "aabaac"},
+	{"(((a|a|a){2}(a|a|a){2}){2}((a|a|a){2}(a|a|a){2}){2}){2}b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ",
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"},
 	{"plain", "plaiplaiplaiplai ", "plain"},
 };
 #define CASES (sizeof cases / sizeof cases[0])

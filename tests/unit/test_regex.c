@@ -509,11 +509,39 @@ test_memory(void **state)
 	arena_free(&a);
 }
 
+/* The ways through a pattern's groups, never fewer than there are. */
+static void
+test_paths(void **state)
+{
+	static const struct {
+		const char *pattern;
+		uint64_t paths;
+	} ways[] = {
+		{ "plain", 1 }, { "a|b|c", 3 }, { "(a|b)(c|d|e)", 6 }, { "(a|b){3}", 8 }, { "(a|b){1,3}", 8 },
+		{ "(a|b){2,}", 8 }, { "(a|b)+", 2 }, { "((a|b){2}|c){2}", 25 }, { "[(|]{5}x|y", 2 },
+		{ "[]|(]+(a|b)", 2 }, { "[[:alpha:]|](a|b)", 2 }, { "\\(a|b\\)", 2 }, { "[^]|\\]|](a|b)", 2 },
+		{ "(?:a|b)(?=a|b)(?<n>a|b)", 8 }, { "(a|b){9999}", 1000000 }, { "(a|b)\\Q[\\E(a|b)]", 1000000 },
+		{ "(?x) # [\n(a|b) # ]\n", 1000000 }, { "(a|b)(?1)", 1000000 }, { "(?#()a|b", 1000000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+		struct regex_facts facts;
+		const char *error;
+		size_t offset;
+
+		assert_int_equal(regex_look(ways[i].pattern, &facts, &offset, &error), 0);
+		if (facts.paths != ways[i].paths)
+			fail_msg("%s: %llu", ways[i].pattern, (unsigned long long)facts.paths);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_borders),
 		cmocka_unit_test(test_padded),
