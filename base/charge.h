@@ -39,10 +39,12 @@ struct charge {
 	uint64_t amount;       /* what this message adds */
 	enum over over;
 	bool enforced;         /* false in monitor mode: charged beyond N if need be */
+	bool has_waited;       /* held mail whose turn it may be: nothing that waits stands before it */
 
 	/* Filled by store_peek() and store_admit(). */
 	uint64_t used;         /* in the last period, before this message */
-	bool exceeded;         /* used + amount > count */
+	uint64_t waiting;      /* over is hold: held messages before this one, which stand in its way */
+	bool exceeded;         /* used + amount > count, or others wait */
 	int64_t retry_ms;      /* when exceeded: milliseconds until it would fit; -1: never (amount > count) */
 };
 

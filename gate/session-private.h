@@ -42,6 +42,10 @@ struct session {
 	bool after_cr;            /* the last octet of the body so far was CR */
 	size_t line;              /* octets of the body's present line */
 	struct record record;
+	struct {
+		struct decision decision, would;
+		struct trace_step *step;
+	} before_limits;
 	char failure[120];        /* the reply when memory is short */
 };
 

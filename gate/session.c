@@ -450,6 +450,18 @@ session_body(struct session *s, const void *data, size_t len)
 	return true;
 }
 
+/* Forgets what limits made of the message before. */
+static void
+decide_anew(struct session *s)
+{
+	struct message *m = &s->message;
+
+	m->decision = s->before_limits.decision;
+	m->would = s->before_limits.would;
+	m->trace.last = s->before_limits.step;
+	m->trace.last->next = NULL;
+}
+
 /* On the writer's thread, while session_eom() waits: the charges are weighed. */
 static void
 settle(struct admit *a, bool stopped)
@@ -458,7 +470,9 @@ settle(struct admit *a, bool stopped)
 	struct audit_context c = context(s, "eom");
 
 	(void)stopped;
+	decide_anew(s);
 	limit_decide(&s->message);
+	a->held = s->message.decision.verdict == VERDICT_HOLD;
 	audit_record(&s->record, &s->message, &c);
 }
 
@@ -526,6 +540,9 @@ admit(struct session *s, const struct edit **edits_r)
 		return fail(s, "out of memory at the end of the message");
 	a.charges = m->charges;
 	a.n_charges = m->n_charges;
+	s->before_limits.decision = m->decision;
+	s->before_limits.would = m->would;
+	s->before_limits.step = m->trace.last;
 	if (s->gate->store == NULL) {
 		(void)weigh(s);
 		settle(&a, false);

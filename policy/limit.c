@@ -477,6 +477,11 @@ limit_decision(struct message *m, const struct charge *c)
 		d.text = arena_printf(m->arena, "this message alone has %llu %s%s; the limit is %llu",
 				      (unsigned long long)c->amount, unit_names[c->unit], of,
 				      (unsigned long long)c->count);
+	else if (d.verdict == VERDICT_HOLD)
+		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s; held until there is room, %llu wait "
+				      "before it", message_who(m), (unsigned long long)c->used,
+				      (unsigned long long)c->count, unit_names[c->unit], period_name(m->arena, c->period),
+				      of, (unsigned long long)c->waiting);
 	else
 		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s; try again in %s", message_who(m),
 				      (unsigned long long)c->used, (unsigned long long)c->count, unit_names[c->unit],

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BUSY_MS 2000
 
@@ -60,7 +61,7 @@ db_open(const char *path, enum db_use use, const char **error_r)
 		*error_r = "memory is short";
 		return NULL;
 	}
-	rc = sqlite3_open_v2(path, &d->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sqlite3_open_v2(strncmp(path, "sqlite:", 7) == 0 ? path + 7 : path, &d->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(d->handle, BUSY_MS);
 		sqlite3_wal_autocheckpoint(d->handle, use == DB_WRITE ? 1000 : 0);
@@ -217,4 +218,17 @@ db_number(struct db *d, const char *sql)
 		n = db_int(q, 0);
 	db_finalize(&q);
 	return n;
+}
+
+enum db_dialect
+db_dialect(const struct db *d)
+{
+	(void)d;
+	return DB_SQLITE;
+}
+
+enum db_result
+db_send(struct db_query *q)
+{
+	return db_run(q);
 }

@@ -47,6 +47,10 @@ void db_bind_text(struct db_query *q, int *i, const char *s);
 void db_bind_int(struct db_query *q, int *i, int64_t n);
 void db_bind_u64(struct db_query *q, int *i, uint64_t n); /* saturates at INT64_MAX */
 
+enum db_dialect { DB_SQLITE, DB_POSTGRES };
+enum db_dialect db_dialect(const struct db *d);
+enum db_result db_send(struct db_query *q);
+
 /* The next row. */
 enum db_result db_step(struct db_query *q);
 void db_reset(struct db_query *q);

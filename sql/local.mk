@@ -7,24 +7,33 @@ libsql_a_SOURCES = \
 	sql/db.c sql/db.h \
 	sql/limit-clock.c sql/limit-clock.h \
 	sql/memory.c \
+	sql/backend-private.h \
+	sql/held.c \
+	sql/prune.c \
+	sql/read.c \
 	sql/rehearsal.c \
 	sql/refusals.c sql/refusals.h \
-	sql/sqlite.c sql/sqlite-private.h sql/sqlite_prune.c sql/sqlite_read.c sql/sqlite_write.c \
+	sql/rows.c \
+	sql/schema.c \
+	sql/sqlite.c \
 	sql/store.c sql/store.h sql/store-private.h \
 	sql/usage.c sql/usage.h \
 	sql/writer.c sql/writer.h
-EXTRA_DIST += sql/sqlite/001-initial.sql \
+EXTRA_DIST += $(SCHEMA_TEXTS) \
 	sql/queries/limit-use.sql \
 	sql/queries/refusals-by-reason.sql \
 	sql/queries/top-talkers.sql \
 	sql/queries/unsigned-mail.sql \
 	sql/queries/who-sends-as-whom.sql
 
-# The schema as an array of characters.
-BUILT_SOURCES += sql/initial.h
-CLEANFILES += sql/initial.h
-sql/initial.h: $(top_srcdir)/sql/sqlite/001-initial.sql
-	$(AM_V_GEN)$(MKDIR_P) sql && { echo 'static const char initial_sql[] = {' && \
-	LC_ALL=C od -An -v -tx1 $(top_srcdir)/sql/sqlite/001-initial.sql | \
-	sed 's/ \(..\)/0x\1,/g' && echo '0 };'; } >$@.tmp && mv $@.tmp $@
-sql/libsql_a-sqlite.$(OBJEXT): sql/initial.h
+# The SQL files as strings, named DIALECT_FILE.
+SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql
+BUILT_SOURCES += sql/schema-texts.h
+CLEANFILES += sql/schema-texts.h
+sql/schema-texts.h: $(SCHEMA_TEXTS)
+	$(AM_V_GEN)$(MKDIR_P) sql && for f in $(SCHEMA_TEXTS); do \
+		name=`echo "$$f" | sed 's,^sql/,,; s,\.sql$$,,; s,[^a-z0-9],_,g'`; \
+		echo "static const char $$name[] = {" && \
+		LC_ALL=C od -An -v -tx1 $(top_srcdir)/$$f | sed 's/ \(..\)/0x\1,/g' && echo '0 };' || exit 1; \
+	done >$@.tmp && mv $@.tmp $@
+sql/libsql_a-schema.$(OBJEXT): sql/schema-texts.h

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,261 +19,281 @@
 #include <unistd.h>
 
 #include "base/crash.h"
-#include "sql/initial.h"
-#include "sql/sqlite-private.h"
+#include "sql/backend-private.h"
+#include "sql/limit-clock.h"
 
 /* How old the stored limit_clock may be: no more than the shortest slot. */
 #define CLOCK_EVERY_MS 1000
 
-int64_t
-sqlite_limit_now(struct backend *b)
-{
-	const struct clock *c = b->options.clock;
+struct sqlite {
+	struct backend b;         /* first: the rest of sql/ knows no more */
+	struct db_query *begin, *commit, *write_clock;
+	char *path;
+	int lock_fd;
+	struct stat file;
+	struct limit_clock clock;
+	int64_t clock_written;    /* the limits' time for which `clock` was last stored */
+	_Atomic int64_t offset;   /* limits' clock less boot clock */
+};
 
-	return c->boot_ms(c->context) + atomic_load(&b->offset);
-}
-
-static void
-say(struct backend *b, bool is_error, const char *line)
+static int64_t
+limit_now(const struct sqlite *s)
 {
-	if (b->options.log != NULL)
-		b->options.log(b->options.log_context, is_error, line);
+	const struct clock *c = s->b.options.clock;
+
+	return c->boot_ms(c->context) + atomic_load(&s->offset);
 }
 
 static enum db_result
-write_clock(struct backend *b, int64_t now)
+write_clock(struct sqlite *s)
 {
-	struct db_query *q = b->query[CLOCK_WRITE];
+	struct db_query *q = s->write_clock;
 	int i = 0;
 
-	if (now - b->clock_written < CLOCK_EVERY_MS)
+	if (s->b.now - s->clock_written < CLOCK_EVERY_MS)
 		return DB_DONE;
-	db_bind_text(q, &i, b->clock.boot_id);
-	db_bind_int(q, &i, b->clock.anchor_wall);
-	db_bind_int(q, &i, b->clock.anchor_boot);
-	db_bind_int(q, &i, now);
+	db_bind_text(q, &i, s->clock.boot_id);
+	db_bind_int(q, &i, s->clock.anchor_wall);
+	db_bind_int(q, &i, s->clock.anchor_boot);
+	db_bind_int(q, &i, s->b.now);
 	return db_run(q);
 }
 
-static enum db_result
-write_batch(struct backend *b, const struct batch *batch, int64_t now)
-{
-	enum db_result rc = db_run(b->query[BEGIN]);
-
-	if (rc == DB_DONE)
-		rc = sqlite_write_rows(b, batch, now);
-	if (rc == DB_DONE)
-		rc = write_clock(b, now);
-	CRASH_POINT("admit-before-commit");
-	if (rc == DB_DONE)
-		rc = db_run(b->query[FAULT("no-commit") ? ROLLBACK : COMMIT]);
-	CRASH_POINT("admit-after-commit");
-	return rc;
-}
-
 static void
-close_db(struct backend *b)
+close_db(struct sqlite *s)
 {
-	for (int i = 0; i < STATEMENTS; i++)
-		db_finalize(&b->query[i]);
-	db_close(&b->db);
-	usage_detach(b->usage);
-}
-
-static const char *
-migrate(struct db *db)
-{
-	int64_t version = db_number(db, "PRAGMA user_version");
-
-	if (version < 0)
-		return db_error(db);
-	if (version > SQLITE_SCHEMA_VERSION)
-		return sqlite_newer_text;
-	if (version == SQLITE_SCHEMA_VERSION)
-		return NULL;
-	if (db_exec(db, "BEGIN IMMEDIATE") == 0 && db_exec(db, initial_sql) == 0 &&
-	    db_exec(db, "PRAGMA user_version=1; COMMIT") == 0)
-		return NULL;
-	return db_error(db);
+	db_finalize(&s->begin);
+	db_finalize(&s->commit);
+	db_finalize(&s->write_clock);
+	backend_close(&s->b);
 }
 
 /* Once per process: a file that takes the place of another does not set the
  * clock. */
 static void
-start_clock(struct backend *b)
+start_clock(struct sqlite *s)
 {
-	b->clock_written = 0;
-	if (b->clock.boot_id[0] != '\0')
+	s->clock_written = 0;
+	if (s->clock.boot_id[0] != '\0')
 		return;
-	sqlite_read_clock(b->db, &b->clock);
-	switch (limit_clock_start(&b->clock, b->options.clock)) {
+	sqlite_read_clock(s->b.db, &s->clock);
+	switch (limit_clock_start(&s->clock, s->b.options.clock)) {
 	case LIMIT_CLOCK_BEHIND:
-		say(b, true, "the clock is behind the limits' last use; limits go on from there");
+		backend_say(&s->b, true, "the clock is behind the limits' last use; limits go on from there");
 		break;
 	case LIMIT_CLOCK_AHEAD:
-		say(b, true, "the clock is more than a day after the limits' last use; if the machine was not off for "
-			     "so long, the clock is wrong, and limits are free that should not be");
+		backend_say(&s->b, true, "the clock is more than a day after the limits' last use; if the machine was "
+			    "not off for so long, the clock is wrong, and limits are free that should not be");
 		break;
 	case LIMIT_CLOCK_CONTINUES:
 	case LIMIT_CLOCK_ANEW:
 		break;
 	}
-	atomic_store(&b->offset, limit_clock_offset(&b->clock));
+	atomic_store(&s->offset, limit_clock_offset(&s->clock));
 }
 
 /* NULL, or what is wrong. */
 static const char *
-prepare_db(struct backend *b)
+prepare_db(struct sqlite *s)
 {
+	struct db *db = s->b.db;
 	const char *error;
 
-	if (db_exec(b->db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864;"
-			   "PRAGMA foreign_keys=OFF") != 0 ||
-	    db_exec(b->db, b->options.durability == STORE_DURABILITY_POWER ? "PRAGMA synchronous=FULL"
-									   : "PRAGMA synchronous=NORMAL") != 0)
-		return db_error(b->db);
-	if ((error = migrate(b->db)) != NULL)
+	if (db_exec(db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA foreign_keys=OFF") != 0 ||
+	    db_exec(db, s->b.options.durability == STORE_DURABILITY_POWER ? "PRAGMA synchronous=FULL"
+									 : "PRAGMA synchronous=NORMAL") != 0)
+		return db_error(db);
+	if ((error = schema_migrate(db)) != NULL)
 		return error;
-	for (int i = 0; i < STATEMENTS; i++)
-		if ((b->query[i] = db_prepare(b->db, sqlite_statements[i])) == NULL)
-			return db_error(b->db);
-	start_clock(b);
-	return stat(b->path, &b->file) == 0 ? NULL : "it cannot be found again";
+	s->begin = db_prepare(db, "BEGIN IMMEDIATE");
+	s->commit = db_prepare(db, "COMMIT");
+	s->write_clock = db_prepare(db, "REPLACE INTO limit_clock VALUES (1,?,?,?,?)");
+	if (s->begin == NULL || s->commit == NULL || s->write_clock == NULL || backend_prepare(&s->b) != 0)
+		return db_error(db);
+	start_clock(s);
+	s->b.may_wait = true;
+	return stat(s->path, &s->file) == 0 ? NULL : "it cannot be found again";
 }
 
 /* NULL, or what is wrong (static); then the database is closed. */
 static const char *
-open_db(struct backend *b)
+open_db(struct sqlite *s)
 {
 	const char *error;
-	int fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640); /* the mode is ours, not SQLite's */
+	int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0640); /* the mode is ours, not SQLite's */
 
 	if (fd >= 0)
 		close(fd);
-	b->db = db_open(b->path, DB_WRITE, &error);
-	if (b->db != NULL && (error = prepare_db(b)) != NULL)
-		close_db(b);
-	return b->db == NULL ? error : NULL;
+	s->b.db = db_open(s->b.options.url, DB_WRITE, &error);
+	if (s->b.db != NULL && (error = prepare_db(s)) != NULL)
+		close_db(s);
+	return s->b.db == NULL ? error : NULL;
 }
 
 /* Whether the path still names the file that is open. */
 static bool
-is_same_file(const struct backend *b)
+is_same_file(const struct sqlite *s)
 {
 	struct stat st;
 
-	return stat(b->path, &st) == 0 && st.st_ino == b->file.st_ino && st.st_dev == b->file.st_dev;
+	return stat(s->path, &st) == 0 && st.st_ino == s->file.st_ino && st.st_dev == s->file.st_dev;
 }
 
 static const char *
-check_file(struct backend *b)
+check_file(struct sqlite *s)
 {
-	if (b->db != NULL && is_same_file(b))
+	if (s->b.db != NULL && is_same_file(s))
 		return NULL;
-	if (b->db != NULL) {
-		say(b, true, "the database file was moved or replaced; another is opened under its name");
-		close_db(b);
+	if (s->b.db != NULL) {
+		backend_say(&s->b, true, "the database file was moved or replaced; another is opened under its name");
+		close_db(s);
 	}
-	return open_db(b);
+	return open_db(s);
+}
+
+/* Begins a transaction: NULL, or what is wrong. */
+static const char *
+begin(struct sqlite *s)
+{
+	const char *error = check_file(s);
+
+	if (error != NULL)
+		return error;
+	s->b.now = limit_now(s);
+	return db_run(s->begin) == DB_DONE ? NULL : db_error(s->b.db);
+}
+
+/* Ends a transaction whose work came to rc: 0 when it is committed. */
+static int
+end(struct sqlite *s, enum db_result rc, const char **error_r)
+{
+	if (rc == DB_DONE)
+		rc = write_clock(s);
+	CRASH_POINT("admit-before-commit");
+	if (rc == DB_DONE)
+		rc = db_run(FAULT("no-commit") ? s->b.query[ROLLBACK] : s->commit);
+	CRASH_POINT("admit-after-commit");
+	if (rc == DB_DONE && is_same_file(s)) {
+		usage_keep(s->b.usage, s->b.now);
+		if (s->b.now - s->clock_written >= CLOCK_EVERY_MS)
+			s->clock_written = s->b.now;
+		return 0;
+	}
+	*error_r = rc == DB_DONE ? "the database file was moved or replaced during a write" : db_error(s->b.db);
+	backend_roll_back(&s->b);
+	if (rc == DB_DONE || db_is_lost(s->b.db))
+		close_db(s);
+	return -1;
 }
 
 static int
 sqlite_commit(void *backend, const struct batch *batch, const char **error_r)
 {
-	struct backend *b = backend;
-	enum db_result rc;
-	int64_t now;
+	struct sqlite *s = backend;
 
 	CRASH_POINT("admit-before-begin");
-	if ((*error_r = check_file(b)) != NULL)
-		return -1;
-	now = sqlite_limit_now(b);
-	rc = write_batch(b, batch, now);
-	if (rc == DB_DONE && is_same_file(b)) {
-		usage_keep(b->usage, now);
-		if (now - b->clock_written >= CLOCK_EVERY_MS)
-			b->clock_written = now;
-		return 0;
-	}
-	*error_r = rc == DB_DONE ? "the database file was moved or replaced during a write" : db_error(b->db);
-	if (db_in_transaction(b->db))
-		db_run(b->query[ROLLBACK]);
-	usage_undo(b->usage);
-	if (rc == DB_DONE || db_is_lost(b->db))
-		close_db(b);
+	if ((*error_r = begin(s)) == NULL)
+		return end(s, rows_write(&s->b, batch), error_r);
+	if (s->b.db != NULL && db_is_lost(s->b.db))
+		close_db(s);
 	return -1;
+}
+
+static int
+sqlite_prune(void *backend, int64_t before_ms, int max)
+{
+	struct sqlite *s = backend;
+	const char *error;
+	int n = 0;
+
+	if (s->b.db == NULL || begin(s) != NULL)
+		return -1;
+	return end(s, prune_rows(&s->b, before_ms, max, &n), &error) == 0 ? n : -1;
+}
+
+static int
+sqlite_tend(void *backend, const char **error_r)
+{
+	struct sqlite *s = backend;
+
+	if (s->b.db == NULL || !held_may_wait(&s->b))
+		return 0;
+	if ((*error_r = begin(s)) != NULL)
+		return -1;
+	return end(s, held_grant(&s->b), error_r);
 }
 
 static void
 sqlite_close(void *backend)
 {
-	struct backend *b = backend;
+	struct sqlite *s = backend;
 
-	if (b->usage != NULL)
-		close_db(b);
-	usage_free(&b->usage);
-	if (b->lock_fd >= 0)
-		close(b->lock_fd);
-	free(b->path);
-	free(b);
+	if (s->b.usage != NULL)
+		close_db(s);
+	usage_free(&s->b.usage);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	free(s->b.queue_app);
+	free(s->path);
+	free(s);
 }
 
 static int
-take_lock(struct backend *b, char *error_r, size_t size)
+take_lock(struct sqlite *s, char *error_r, size_t size)
 {
 	char name[4096];
 
-	snprintf(name, sizeof name, "%s.lock", b->path);
-	b->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (b->lock_fd < 0) {
+	snprintf(name, sizeof name, "%s.lock", s->path);
+	s->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (s->lock_fd < 0) {
 		snprintf(error_r, size, "%s: %s; the directory must exist and be writable",
 			 name, strerror(errno));
 		return -1;
 	}
-	if (flock(b->lock_fd, LOCK_EX | LOCK_NB) == 0)
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
-	snprintf(error_r, size, "%s: another posternd has this store open; stop it first", b->path);
+	snprintf(error_r, size, "%s: another posternd has this store open; stop it first", s->path);
 	return -1;
 }
 
 static void *
 sqlite_open(const struct store_options *o, char *error_r, size_t error_size)
 {
-	struct backend *b = calloc(1, sizeof *b);
+	struct sqlite *s = calloc(1, sizeof *s);
 	const char *error = "memory is short";
 
-	if (b == NULL) {
+	if (s == NULL) {
 		snprintf(error_r, error_size, "%s", error);
 		return NULL;
 	}
-	b->options = *o;
-	b->lock_fd = -1;
-	b->usage = usage_new();
-	b->path = strdup(o->url + strlen("sqlite:"));
-	if (b->usage == NULL || b->path == NULL) {
+	s->b.options = *o;
+	s->lock_fd = -1;
+	s->b.usage = usage_new();
+	s->path = strdup(o->url + strlen("sqlite:"));
+	if (s->b.usage == NULL || s->path == NULL) {
 		snprintf(error_r, error_size, "%s", error);
-	} else if (take_lock(b, error_r, error_size) == 0) {
-		if ((error = open_db(b)) == NULL)
-			return b;
-		snprintf(error_r, error_size, "%s: %s", b->path, error);
+	} else if (take_lock(s, error_r, error_size) == 0) {
+		if ((error = open_db(s)) == NULL)
+			return s;
+		snprintf(error_r, error_size, "%s: %s", s->path, error);
 	}
-	sqlite_close(b);
+	sqlite_close(s);
 	return NULL;
 }
 
 static void
 sqlite_peek(void *backend, struct charge *charges, size_t n)
 {
-	struct backend *b = backend;
+	struct sqlite *s = backend;
 
-	usage_weigh(b->usage, NULL, charges, n, sqlite_limit_now(b));
+	usage_weigh(s->b.usage, NULL, charges, n, limit_now(s));
 }
 
 const struct store_ops store_sqlite_ops = {
 	.scheme = "sqlite:", .open = sqlite_open, .close = sqlite_close, .commit = sqlite_commit,
-	.prune = sqlite_prune,
-	.peek = sqlite_peek, .reader_open = sqlite_reader_open, .reader_close = sqlite_reader_close,
-	.reader_peek = sqlite_reader_peek, .reader_messages = sqlite_reader_messages,
-	.reader_refusals = sqlite_reader_refusals, .reader_count = sqlite_reader_count, .reader_limit = sqlite_reader_limit,
-	.reader_policy = sqlite_reader_policy,
+	.prune = sqlite_prune, .tend = sqlite_tend, .peek = sqlite_peek,
+	.reader_open = reader_open, .reader_close = reader_close,
+	.reader_peek = reader_peek, .reader_messages = reader_messages,
+	.reader_refusals = reader_refusals, .reader_count = reader_count, .reader_limit = reader_limit,
+	.reader_policy = reader_policy,
 };

@@ -41,6 +41,9 @@ struct store_ops {
 	 * looks through up to `max` counters for those that are free: how many were
 	 * deleted, or -1. NULL where nothing is kept. */
 	int (*prune)(void *backend, int64_t before_ms, int max);
+	/* What nobody waits for: held mail whose turn it is. Called some times a second;
+	 * 0, or -1 with a static text. NULL where there is nothing of the kind. */
+	int (*tend)(void *backend, const char **error_r);
 	/* From any thread, memory only. */
 	void (*peek)(void *backend, struct charge *charges, size_t n);
 
@@ -63,28 +66,24 @@ struct store_ops {
 	int64_t (*reader_count)(void *reader, const struct store_range *range);
 };
 
-/* What sqlite.c and sqlite_read.c share. */
-#define SQLITE_SCHEMA_VERSION 1
-extern const char sqlite_newer_text[];
+/* The readers over db.h. */
 struct db;
 struct limit_clock;
 void sqlite_read_clock(struct db *db, struct limit_clock *c);
-void *sqlite_reader_open(const char *url, char *error_r, size_t error_size);
-void sqlite_reader_close(void *reader);
-int sqlite_reader_peek(void *reader, const struct clock *clock, struct charge *charges, size_t n,
-		       const char **error_r);
-int sqlite_reader_messages(void *reader, const struct store_range *range,
-			   int (*each)(void *context, const struct record *record,
-				       const struct charge *charges, size_t n_charges),
-			   void *context, const char **error_r);
-int sqlite_reader_refusals(void *reader, const struct store_range *range, bool at_end,
-			   int (*each)(void *context, const struct refusal *refusal, uint64_t count,
-				       int64_t last_time),
-			   void *context, const char **error_r);
-int sqlite_reader_policy(void *reader, const char *policy, struct arena *arena, struct policy_note *note_r,
-			 const char **error_r);
-int64_t sqlite_reader_limit(void *reader, const char *name);
-int64_t sqlite_reader_count(void *reader, const struct store_range *range);
+void *reader_open(const char *url, char *error_r, size_t error_size);
+void reader_close(void *reader);
+int reader_peek(void *reader, const struct clock *clock, struct charge *charges, size_t n, const char **error_r);
+int reader_messages(void *reader, const struct store_range *range,
+		    int (*each)(void *context, const struct record *record, const struct charge *charges,
+				size_t n_charges),
+		    void *context, const char **error_r);
+int reader_refusals(void *reader, const struct store_range *range, bool at_end,
+		    int (*each)(void *context, const struct refusal *refusal, uint64_t count, int64_t last_time),
+		    void *context, const char **error_r);
+int reader_policy(void *reader, const char *policy, struct arena *arena, struct policy_note *note_r,
+		  const char **error_r);
+int64_t reader_limit(void *reader, const char *name);
+int64_t reader_count(void *reader, const struct store_range *range);
 
 /* Copies a record with all it points to; NULL when memory is short. `arena` owns it. */
 struct record *record_copy(struct arena *arena, const struct record *r);

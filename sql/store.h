@@ -58,13 +58,17 @@ struct admit {
 	struct record *record;
 	struct charge *charges;
 	size_t n_charges;
-	/* Called once on the writer's thread, after used/exceeded/retry_ms of
+	/* Called on the writer's thread, after used/exceeded/retry_ms of
 	 * each charge are known and before the rows are written. `stopped`:
 	 * some charge stands in the way (charge_stops()), so none is charged.
-	 * It finishes `record` (verdict, reason, text). It must not block and
-	 * must not call the store. */
+	 * It finishes `record` (verdict, reason, text) and `held`. It must not
+	 * block and must not call the store. Where a transaction must be tried
+	 * again it is called again, and must begin anew. */
 	void (*settle)(struct admit *a, bool stopped);
 	void *context;
+	/* Set by settle: the MTA is told to hold the message; where charges stop it,
+	 * until they have room for it, otherwise until somebody lets it go. */
+	bool held;
 	/* Out: whether the charges were charged. */
 	bool charged;
 };

@@ -16,6 +16,7 @@ struct usage {
 	pthread_mutex_t lock;
 	struct counter *bucket[BUCKETS];
 	struct counter *touched;
+	uint64_t epoch;
 	size_t n;
 	struct counter **room;    /* the writer's alone */
 	size_t room_size;
@@ -111,9 +112,7 @@ void
 usage_detach(struct usage *u)
 {
 	pthread_mutex_lock(&u->lock);
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct counter *c = u->bucket[i]; c != NULL; c = c->next)
-			c->limit_id = c->limit_id_before = 0;
+	u->epoch++;
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -180,7 +179,11 @@ touch(struct usage *u, struct counter *k)
 	if (k->touched)
 		return;
 	k->touched = true;
+	if (k->epoch != u->epoch)
+		k->limit_id = 0;
+	k->epoch = u->epoch;
 	k->limit_id_before = k->limit_id;
+	k->waiting_before = k->waiting;
 	k->before = k->window;
 	k->next_touched = u->touched;
 	u->touched = k;
@@ -221,11 +224,33 @@ usage_room(struct usage *u, size_t n)
 }
 
 void
-usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w)
+usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting)
 {
 	pthread_mutex_lock(&u->lock);
 	c->limit_id = limit_id;
+	c->waiting = waiting;
 	window_join(&c->window, w);
+	pthread_mutex_unlock(&u->lock);
+}
+
+void
+usage_set(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting)
+{
+	pthread_mutex_lock(&u->lock);
+	c->limit_id = limit_id;
+	c->waiting = waiting;
+	c->window = *w;
+	pthread_mutex_unlock(&u->lock);
+}
+
+void
+usage_wait(struct usage *u, struct counter *c, int change)
+{
+	pthread_mutex_lock(&u->lock);
+	if (change > 0)
+		c->waiting++;
+	else if (c->waiting > 0)
+		c->waiting--;
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -243,7 +268,7 @@ plus(uint64_t a, uint64_t b)
 }
 
 static void
-weigh(const struct window *w, struct counter *const *counters, struct charge *charges, size_t i,
+weigh(const struct window *w, uint64_t waiting, struct counter *const *counters, struct charge *charges, size_t i,
       int64_t now_ms)
 {
 	struct charge *c = &charges[i];
@@ -258,6 +283,9 @@ weigh(const struct window *w, struct counter *const *counters, struct charge *ch
 	c->exceeded = c->used > c->count || c->amount > left;
 	c->retry_ms = c->exceeded ? window_wait(w, now_ms, c->period, c->count,
 						plus(c->amount, before)) : 0;
+	/* Newcomers go behind those that wait. */
+	c->waiting = c->over == OVER_HOLD && !c->has_waited ? waiting : 0;
+	c->exceeded = c->exceeded || c->waiting > 0;
 }
 
 void
@@ -271,7 +299,7 @@ usage_weigh(struct usage *u, struct counter *const *counters, struct charge *cha
 		const struct counter *k = counters != NULL ? counters[i]
 			: lookup(u, &charges[i], hash_charge(&charges[i]));
 
-		weigh(k != NULL ? &k->window : &empty, counters, charges, i, now_ms);
+		weigh(k != NULL ? &k->window : &empty, k != NULL ? k->waiting : 0, counters, charges, i, now_ms);
 	}
 	pthread_mutex_unlock(&u->lock);
 }
@@ -309,6 +337,7 @@ usage_undo(struct usage *u)
 	for (struct counter *k = u->touched; k != NULL; k = k->next_touched) {
 		k->touched = false;
 		k->limit_id = k->limit_id_before;
+		k->waiting = k->waiting_before;
 		k->window = k->before;
 	}
 	u->touched = NULL;

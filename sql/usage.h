@@ -20,9 +20,13 @@ struct counter {
 	struct counter *next_touched;
 	bool touched;
 	int64_t limit_id;         /* the backend's key; 0: not known to its present file */
+	uint64_t waiting;         /* held messages that wait for it */
 	struct window window;
 	int64_t limit_id_before;  /* as they were before this batch */
+	uint64_t waiting_before;
 	struct window before;
+	uint64_t epoch;           /* of usage_detach() when it was last found */
+	int64_t blocked;          /* the grant in which it had no room for an older message */
 	enum unit unit;
 	uint32_t period;
 	uint32_t hash;
@@ -43,7 +47,13 @@ struct counter *usage_find(struct usage *u, const struct charge *c);
 struct counter **usage_room(struct usage *u, size_t n);
 
 /* Joins what the database holds to what is known: per slot the larger. */
-void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w);
+void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting);
+
+/* Takes what the database holds in place of what is known. */
+void usage_set(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting);
+
+/* One more or fewer held message waits for it. */
+void usage_wait(struct usage *u, struct counter *c, int change);
 
 /* Fills used, exceeded and retry_ms of each charge. counters: as found, or
  * NULL to look them up (what is not there is unused). Charges of one counter

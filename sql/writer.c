@@ -22,6 +22,7 @@
 /* Rows deleted in one step, and how often a step is made when there is nothing more to delete. */
 #define PRUNE_ROWS 100
 #define PRUNE_EVERY_MS 1000
+#define TEND_EVERY_MS 250
 
 struct waiter {
 	struct waiter *next;
@@ -54,6 +55,7 @@ struct writer {
 
 	/* The thread's own. */
 	int64_t pruned_ms;        /* when a step last found nothing to delete */
+	int64_t tended_ms;
 	const struct store_ops *ops;
 	void *backend;
 	struct refusals *refusals;
@@ -212,7 +214,7 @@ write_batch(struct writer *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* Waits for work, at most a second; the lock is held. After a failure only
+/* Waits for work, at most until it is time to tend; the lock is held. After a failure only
  * admits end the wait early. */
 static void
 wait_for_work(struct writer *w)
@@ -220,7 +222,11 @@ wait_for_work(struct writer *w)
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
+	until.tv_nsec += TEND_EVERY_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
 	while (!w->stopping && w->first == NULL && (w->n_records + w->n_notes == 0 || w->error != NULL))
 		if (pthread_cond_timedwait(&w->work, &w->lock, &until) != 0)
 			break;
@@ -242,6 +248,20 @@ prune(struct writer *w)
 		w->pruned_ms = now;
 }
 
+/* What nobody waits for. */
+static void
+tend(struct writer *w)
+{
+	int64_t now = boot_ms(w);
+	const char *error = NULL;
+
+	if (w->ops->tend == NULL || now - w->tended_ms < TEND_EVERY_MS)
+		return;
+	w->tended_ms = now;
+	if (w->ops->tend(w->backend, &error) != 0)
+		log_fault(w, error);
+}
+
 static void *
 run(void *arg)
 {
@@ -256,6 +276,7 @@ run(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		write_batch(w);
 		log_dropped(w);
+		tend(w);
 		prune(w);
 	} while (!stopping || (w->batch.n_refusals == REFUSALS_MAX && w->error == NULL));
 	return NULL;

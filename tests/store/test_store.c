@@ -259,6 +259,82 @@ old_rows_are_deleted(void **state)
 	boot += 100000;
 }
 
+static void
+settle_held(struct admit *a, bool stopped)
+{
+	a->held = stopped;
+	a->record->verdict = stopped ? "hold" : "accept";
+}
+
+/* One message of an app under the tenant's limit, which holds; whether it went. */
+static bool
+send_held(struct store *s, const char *id, const char *app, uint64_t amount)
+{
+	struct record r = { .id = id, .time = wall, .relay = "r", .queue_id = id, .stage = "eom", .app = app,
+		.verdict = "accept", .would = "accept", .mode = "enforce", .reason = "" };
+	struct charge c[] = {
+		{ .scope = "tenant:t", .unit = UNIT_MESSAGES, .period = 60, .key = "", .name = "t/m", .count = 10,
+		  .amount = amount, .over = OVER_HOLD, .enforced = true },
+		{ .scope = "app:h", .unit = UNIT_MESSAGES, .period = 3600, .key = "", .name = "h/m", .count = 16,
+		  .amount = amount, .over = OVER_DEFER, .enforced = true },
+	};
+	struct admit a = { .record = &r, .charges = c, .n_charges = 2, .settle = settle_held };
+	const char *error = NULL;
+
+	assert_int_equal(store_admit(s, &a, &error), 0);
+	assert_int_equal(a.charged, !a.held);
+	return a.charged;
+}
+
+/* Time passes, in which the store tends what waits. */
+static void
+pass(int64_t ms)
+{
+	const struct timespec tick = { .tv_nsec = 20000000 };
+
+	boot += ms;
+	wall += ms;
+	for (int i = 0; i < 50; i++) {
+		boot += 10;
+		nanosleep(&tick, NULL);
+	}
+}
+
+#define GRANTED(id) count_rows("SELECT count(*) FROM held WHERE state = 'granted' AND message_id = '" id "'")
+
+/* Newcomers wait behind those that wait; the apps take turns, the oldest of each
+ * first; what does not fit is not overtaken; all limits are charged. */
+static void
+held_mail_goes_in_turn(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	assert_true(send_held(s, "first", "a", 8));
+	assert_false(send_held(s, "a1", "a", 3));
+	assert_false(send_held(s, "a2", "a", 2));       /* would fit, but a1 waits */
+	assert_false(send_held(s, "b1", "b", 4));
+	store_close(&s);                                /* what waits is not forgotten */
+	s = open_store();
+	assert_false(send_held(s, "b2", "b", 1));
+	pass(5000);
+	assert_int_equal(count_rows("SELECT count(*) FROM held WHERE state = 'waiting'"), 4);
+	pass(60000);
+	assert_int_equal(GRANTED("a1"), 1);             /* 3 */
+	assert_int_equal(GRANTED("b1"), 1);             /* and 4; the second turn has no room for both */
+	assert_int_equal(GRANTED("a2"), 0);             /* 8 + 3 + 4 of 16 an hour: 1 is left */
+	assert_int_equal(GRANTED("b2"), 0);             /* behind a2 at the hourly limit */
+	assert_int_equal(count_rows("SELECT sum(charged) FROM charges WHERE message_id IN ('a1', 'b1', 'a2')"), 4);
+	assert_int_equal(count_rows("SELECT sum(used) FROM limit_use JOIN limits ON id = limit_id WHERE scope = 'app:h'"), 15);
+	assert_false(send_held(s, "b3", "b", 1));
+	pass(3600000);
+	assert_int_equal(count_rows("SELECT count(*) FROM held WHERE state = 'granted'"), 5);
+	assert_int_equal(count_rows("SELECT count(*) FROM held_charges"), 0);
+	assert_true(send_held(s, "last", "a", 1));
+	store_close(&s);
+	boot += 7200000;
+}
+
 static char last_line[300];
 
 static void
@@ -436,6 +512,7 @@ main(void)
 		cmocka_unit_test(use_survives_restart_and_clock),
 		cmocka_unit_test(moved_file_is_noticed),
 		cmocka_unit_test(second_writer_is_refused),
+		cmocka_unit_test(held_mail_goes_in_turn),
 	};
 	int rc;
 

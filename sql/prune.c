@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "sql/sqlite-private.h"
+#include "sql/backend-private.h"
 
 #define PRUNE_MAX 200
 
@@ -18,7 +18,7 @@ static enum db_result
 drop_message(struct backend *b, const char *id)
 {
 	static const enum statement drops[] = {
-		DROP_RECIPIENTS, DROP_SIGNATURES, DROP_CHARGES, DROP_RULES, DROP_MESSAGE,
+		DROP_RECIPIENTS, DROP_SIGNATURES, DROP_CHARGES, DROP_RULES, DROP_HELD, DROP_MESSAGE,
 	};
 	enum db_result rc = DB_DONE;
 
@@ -58,17 +58,31 @@ prune_audit(struct backend *b, int64_t before_ms, int max, int *n_r)
 	return rc;
 }
 
+/* Another relay may have used it meanwhile: it is looked at again under its lock. */
 static enum db_result
 drop_limit(struct backend *b, int64_t id)
 {
-	enum db_result rc;
+	struct db_query *q = b->query[DROP_LIMIT];
+	enum db_result rc = DB_DONE;
 	int i = 0;
 
-	db_bind_int(b->query[DROP_USE], &i, id);
-	rc = db_run(b->query[DROP_USE]);
+	if (b->query[LOCK_LIMIT] != NULL) {
+		db_bind_int(b->query[LOCK_LIMIT], &i, id);
+		rc = db_run(b->query[LOCK_LIMIT]);
+	}
+	if (rc != DB_DONE)
+		return rc;
 	i = 0;
-	db_bind_int(b->query[DROP_LIMIT], &i, id);
-	return rc == DB_DONE ? db_run(b->query[DROP_LIMIT]) : rc;
+	db_bind_int(q, &i, id);
+	db_bind_int(q, &i, b->now);
+	rc = db_step(q);
+	db_reset(q);
+	if (rc != DB_ROW)
+		return rc;
+	q = b->query[DROP_USE];
+	i = 0;
+	db_bind_int(q, &i, id);
+	return db_run(q);
 }
 
 /* The next counters in turn: those of which nothing is used go, so that keys that
@@ -83,7 +97,7 @@ prune_limits(struct backend *b, int max)
 
 	db_bind_int(q, &i, b->free_after);
 	db_bind_int(q, &i, max);
-	db_bind_int(q, &i, sqlite_limit_now(b));
+	db_bind_int(q, &i, b->now);
 	while ((rc = db_step(q)) == DB_ROW && n++ < PRUNE_MAX) {
 		b->free_after = db_int(q, 0);
 		if (db_int(q, 1) == 0)
@@ -98,24 +112,10 @@ prune_limits(struct backend *b, int max)
 	return rc;
 }
 
-int
-sqlite_prune(void *backend, int64_t before_ms, int max)
+enum db_result
+prune_rows(struct backend *b, int64_t before_ms, int max, int *n_r)
 {
-	struct backend *b = backend;
-	enum db_result rc;
-	int n = 0;
+	enum db_result rc = max > PRUNE_MAX ? DB_FAILED : prune_audit(b, before_ms, max, n_r);
 
-	if (b->db == NULL || max > PRUNE_MAX || db_run(b->query[BEGIN]) != DB_DONE)
-		return -1;
-	rc = prune_audit(b, before_ms, max, &n);
-	if (rc == DB_DONE)
-		rc = prune_limits(b, max);
-	if (rc == DB_DONE)
-		rc = db_run(b->query[COMMIT]);
-	if (rc == DB_DONE)
-		return n;
-	if (db_in_transaction(b->db))
-		db_run(b->query[ROLLBACK]);
-	/* The forgotten counters find their rows again. */
-	return -1;
+	return rc == DB_DONE ? prune_limits(b, max) : rc;
 }

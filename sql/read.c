@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * An SQLite store as its readers see it. They never write or checkpoint.
+ * A database as its readers see it. They never write, nor checkpoint a file.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,12 +10,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "sql/db.h"
+#include "sql/backend-private.h"
 #include "sql/limit-clock.h"
-#include "sql/store-private.h"
-#include "sql/usage.h"
-
-const char sqlite_newer_text[] = "it was written by a newer Postern; install that version or use another file";
 
 struct reader {
 	struct db *db;
@@ -36,7 +32,7 @@ sqlite_read_clock(struct db *db, struct limit_clock *c)
 }
 
 void
-sqlite_reader_close(void *reader)
+reader_close(void *reader)
 {
 	struct reader *r = reader;
 
@@ -44,20 +40,8 @@ sqlite_reader_close(void *reader)
 	free(r);
 }
 
-static const char *
-check_version(struct db *db)
-{
-	int64_t version = db_number(db, "PRAGMA user_version");
-
-	if (version < 0)
-		return db_error(db);
-	if (version > SQLITE_SCHEMA_VERSION)
-		return sqlite_newer_text;
-	return version == 0 ? "it is no store of Postern" : NULL;
-}
-
 void *
-sqlite_reader_open(const char *url, char *error_r, size_t error_size)
+reader_open(const char *url, char *error_r, size_t error_size)
 {
 	const char *path = url + strlen("sqlite:"), *error = "memory is short";
 	struct reader *r = calloc(1, sizeof *r);
@@ -65,56 +49,73 @@ sqlite_reader_open(const char *url, char *error_r, size_t error_size)
 	if (r != NULL && access(path, R_OK) != 0)
 		error = strerror(errno);
 	else if (r != NULL)
-		r->db = db_open(path, DB_READ, &error);
-	if (r != NULL && r->db != NULL && (error = check_version(r->db)) == NULL)
+		r->db = db_open(url, DB_READ, &error);
+	if (r != NULL && r->db != NULL && (error = schema_check(r->db)) == NULL)
 		return r;
 	snprintf(error_r, error_size, "%s: %s", path, error);
 	if (r != NULL)
-		sqlite_reader_close(r);
+		reader_close(r);
 	return NULL;
 }
 
-/* The window of a charge's counter; what is not stored is unused. */
+/* The window of a charge's counter and who waits for it; what is not stored is unused. */
 static int
-read_window(struct db_query *q, const struct charge *c, struct window *w)
+read_counter(struct db_query *q, const struct charge *c, struct window *w, uint64_t *waiting_r)
 {
 	enum db_result rc;
 	int i = 0;
 
 	*w = (struct window){0};
+	*waiting_r = 0;
 	db_bind_text(q, &i, c->scope);
 	db_bind_int(q, &i, (int64_t)c->unit);
 	db_bind_int(q, &i, c->period);
 	db_bind_text(q, &i, c->key);
 	while ((rc = db_step(q)) == DB_ROW)
-		window_add(w, db_int(q, 0), (uint64_t)db_int(q, 1));
+		if (db_int(q, 0) < 0)
+			*waiting_r = (uint64_t)db_int(q, 1);
+		else
+			window_add(w, db_int(q, 0), (uint64_t)db_int(q, 1));
 	db_reset(q);
 	return rc == DB_DONE ? 0 : -1;
 }
 
+/* The limits' time now. */
+static int64_t
+limit_now(struct reader *r, const struct clock *clock)
+{
+	struct limit_clock c = {0};
+
+	if (db_dialect(r->db) == DB_POSTGRES)
+		return db_number(r->db, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)");
+	sqlite_read_clock(r->db, &c);
+	(void)limit_clock_start(&c, clock);
+	return clock->boot_ms(clock->context) + limit_clock_offset(&c);
+}
+
 int
-sqlite_reader_peek(void *reader, const struct clock *clock, struct charge *charges, size_t n,
-		   const char **error_r)
+reader_peek(void *reader, const struct clock *clock, struct charge *charges, size_t n, const char **error_r)
 {
 	struct reader *r = reader;
 	struct usage *u = usage_new();
-	struct limit_clock c = {0};
+	int64_t now = limit_now(r, clock);
 	struct db_query *q = db_prepare(r->db, "SELECT slot, used FROM limit_use JOIN limits ON id = limit_id "
-					"WHERE scope = ? AND unit = ? AND period = ? AND key = ? ORDER BY slot");
-	int rc = q == NULL || u == NULL ? -1 : 0;
+		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 UNION ALL "
+		"SELECT -1, count(*) FROM held_charges JOIN limits ON id = limit_id "
+		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 AND over = 1 ORDER BY 1");
+	int rc = q == NULL || u == NULL || now < 0 ? -1 : 0;
 
-	sqlite_read_clock(r->db, &c);
-	(void)limit_clock_start(&c, clock);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		struct counter *k = usage_find(u, &charges[i]);
+		uint64_t waiting;
 		struct window w;
 
-		rc = k == NULL ? -1 : read_window(q, &charges[i], &w);
+		rc = k == NULL ? -1 : read_counter(q, &charges[i], &w, &waiting);
 		if (rc == 0)
-			usage_load(u, k, 1, &w);
+			usage_load(u, k, 1, &w, waiting);
 	}
 	if (rc == 0)
-		usage_weigh(u, NULL, charges, n, clock->boot_ms(clock->context) + limit_clock_offset(&c));
+		usage_weigh(u, NULL, charges, n, now);
 	else
 		*error_r = u == NULL ? "memory is short" : db_error(r->db);
 	db_finalize(&q);
@@ -123,7 +124,7 @@ sqlite_reader_peek(void *reader, const struct clock *clock, struct charge *charg
 }
 
 /* The columns of messages, in the order of read_message(). */
-#define MESSAGE_COLUMNS \
+#define COLUMNS \
 	"id, relay, queue_id, stage, verdict, reason, enhanced, text, would, would_reason, would_text, mode, " \
 	"app, tenant, method, department, client, client_name, helo, login, tls, certificate, certificate_issuer, " \
 	"sender, sender_domain, header_from, header_from_domain, header_sender, subject, message_id, form, " \
@@ -278,8 +279,8 @@ prepare_reading(struct db *db, const struct store_range *range, struct reading *
 
 	x->arena = arena_new(0);
 	x->message = db_prepare(db, range->id != NULL
-				? "SELECT " MESSAGE_COLUMNS " FROM messages WHERE id = ?"
-				: "SELECT " MESSAGE_COLUMNS " FROM messages WHERE time >= ? AND time < ? ORDER BY time, rowid");
+				? "SELECT " COLUMNS " FROM messages WHERE id = ?"
+				: "SELECT " COLUMNS " FROM messages WHERE time >= ? AND time < ? ORDER BY time, rowid");
 	if (x->message == NULL || x->arena == NULL)
 		return -1;
 	for (int p = 0; p < PART_COUNT; p++)
@@ -304,7 +305,7 @@ end_reading(struct reading *x)
 }
 
 int
-sqlite_reader_messages(void *reader, const struct store_range *range,
+reader_messages(void *reader, const struct store_range *range,
 		       int (*each)(void *context, const struct record *record, const struct charge *charges,
 				   size_t n_charges),
 		       void *context, const char **error_r)
@@ -346,14 +347,14 @@ read_refusal(struct db_query *q, struct refusal *r)
 }
 
 int
-sqlite_reader_refusals(void *reader, const struct store_range *range, bool at_end,
+reader_refusals(void *reader, const struct store_range *range, bool at_end,
 		       int (*each)(void *context, const struct refusal *refusal, uint64_t count, int64_t last_time),
 		       void *context, const char **error_r)
 {
 	static const char columns[] =
 		"SELECT id, reason, stage, verdict, enhanced, text, app, tenant, method, client, login, tls, certificate, "
 		"certificate_issuer, sender, header_from, recipient, queue_id, policy, first_time, code, count, last_time "
-		"FROM refusals WHERE last_time >= ? AND last_time < ? AND (stage = 'eom') = ? ORDER BY first_time, id";
+		"FROM refusals WHERE last_time >= ? AND last_time < ? AND CASE WHEN stage = 'eom' THEN 1 ELSE 0 END = ? ORDER BY first_time, id";
 	static const char one[] =
 		"SELECT id, reason, stage, verdict, enhanced, text, app, tenant, method, client, login, tls, certificate, "
 		"certificate_issuer, sender, header_from, recipient, queue_id, policy, first_time, code, count, last_time "
@@ -384,7 +385,7 @@ sqlite_reader_refusals(void *reader, const struct store_range *range, bool at_en
 }
 
 int
-sqlite_reader_policy(void *reader, const char *policy, struct arena *arena, struct policy_note *note_r,
+reader_policy(void *reader, const char *policy, struct arena *arena, struct policy_note *note_r,
 		     const char **error_r)
 {
 	struct reader *r = reader;
@@ -416,7 +417,7 @@ sqlite_reader_policy(void *reader, const char *policy, struct arena *arena, stru
 }
 
 int64_t
-sqlite_reader_limit(void *reader, const char *name)
+reader_limit(void *reader, const char *name)
 {
 	struct reader *r = reader;
 	struct db_query *q = db_prepare(r->db, "SELECT max(count) FROM limits WHERE name = ?");
@@ -433,7 +434,7 @@ sqlite_reader_limit(void *reader, const char *name)
 }
 
 int64_t
-sqlite_reader_count(void *reader, const struct store_range *range)
+reader_count(void *reader, const struct store_range *range)
 {
 	struct reader *r = reader;
 	struct db_query *q = db_prepare(r->db, "SELECT count(*) FROM messages WHERE time >= ? AND time < ?");

@@ -6,29 +6,45 @@
 #include <string.h>
 
 #include "base/crash.h"
-#include "sql/sqlite-private.h"
+#include "sql/backend-private.h"
 
-const char *const sqlite_statements[STATEMENTS] = {
-	[MESSAGE] = "INSERT INTO messages VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+#define MESSAGE_COLUMNS \
+	"id, time, relay, queue_id, stage, verdict, reason, code, enhanced, text, would, would_reason, would_text, mode, " \
+	"app, tenant, method, department, client, client_name, helo, login, tls, certificate, certificate_issuer, " \
+	"picked_up, sender, sender_domain, header_from, header_from_domain, header_sender, subject, message_id, form, " \
+	"size, recipients, internal, external, local, signing, stripped, policy, trace, decide_us"
+
+/* The parts of a message replace what a message of the same id left behind. */
+static const char *const statements[STATEMENTS] = {
+	[MESSAGE] = "INSERT INTO messages (" MESSAGE_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
 		"?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[RECIPIENT] = "REPLACE INTO recipients VALUES (?,?,?,?,?,?,?)",
-	[SIGNATURE] = "REPLACE INTO signatures VALUES (?,?,?,?,?,?)",
-	[CHARGE] = "REPLACE INTO charges VALUES (?,?,?,?,?,?,?,?,?,?)",
-	[RULE] = "REPLACE INTO rule_matches VALUES (?,?,?,?,?,?,?)",
-	[POLICY_RULE] = "INSERT OR IGNORE INTO policy_rules VALUES (?,?,?,?)",
+	[RECIPIENT] = "INSERT INTO recipients VALUES (?,?,?,?,?,?,?) ON CONFLICT (message_id, number) DO UPDATE SET"
+		" address = excluded.address, domain = excluded.domain, place = excluded.place,"
+		" accepted = excluded.accepted, reason = excluded.reason",
+	[SIGNATURE] = "INSERT INTO signatures VALUES (?,?,?,?,?,?) ON CONFLICT (message_id, number) DO UPDATE SET"
+		" domain = excluded.domain, selector = excluded.selector, algorithm = excluded.algorithm,"
+		" result = excluded.result",
+	[CHARGE] = "INSERT INTO charges VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (message_id, number) DO UPDATE SET"
+		" name = excluded.name, key = excluded.key, amount = excluded.amount, used_before = excluded.used_before,"
+		" count = excluded.count, over = excluded.over, exceeded = excluded.exceeded, charged = excluded.charged",
+	[RULE] = "INSERT INTO rule_matches VALUES (?,?,?,?,?,?,?) ON CONFLICT (message_id, number) DO UPDATE SET"
+		" rule = excluded.rule, action = excluded.action, mode = excluded.mode, answer = excluded.answer,"
+		" decided = excluded.decided",
+	[POLICY_RULE] = "INSERT INTO policy_rules VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
 	[REFUSAL] = "INSERT INTO refusals VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-		" ON CONFLICT DO UPDATE SET count = count + excluded.count,"
-		" last_time = max(last_time, excluded.last_time)",
+		" ON CONFLICT (id, reason, stage) DO UPDATE SET count = refusals.count + excluded.count,"
+		" last_time = CASE WHEN refusals.last_time > excluded.last_time THEN refusals.last_time"
+		" ELSE excluded.last_time END",
 	[LIMIT_FIND] = "SELECT id FROM limits WHERE scope=? AND unit=? AND period=? AND key=?",
-	[LIMIT_NEW] = "INSERT INTO limits (scope,unit,period,key,name,count) VALUES (?,?,?,?,?,?)",
+	[LIMIT_NEW] = "INSERT INTO limits (scope,unit,period,key,name,count) VALUES (?,?,?,?,?,?) RETURNING id",
 	[LIMIT_COUNT] = "UPDATE limits SET name=?2, count=?3 WHERE id=?1"
-		" AND (name IS NOT ?2 OR count IS NOT ?3)",
+		" AND (name IS DISTINCT FROM ?2 OR count IS DISTINCT FROM ?3)",
 	[USE_READ] = "SELECT slot, used FROM limit_use WHERE limit_id=? ORDER BY slot",
 	[USE_WRITE] = "INSERT INTO limit_use VALUES (?,?,?)"
-		" ON CONFLICT DO UPDATE SET used = excluded.used",
+		" ON CONFLICT (limit_id, slot) DO UPDATE SET used = excluded.used",
 	[USE_PRUNE] = "DELETE FROM limit_use WHERE limit_id=? AND slot<?",
-	[CLOCK_WRITE] = "REPLACE INTO limit_clock VALUES (1,?,?,?,?)",
-	[OLD_MESSAGES] = "SELECT id FROM messages WHERE time < ? ORDER BY time LIMIT ?",
+	[OLD_MESSAGES] = "SELECT id FROM messages WHERE time < ? AND NOT EXISTS (SELECT 1 FROM held"
+		" WHERE held.message_id = messages.id AND state IN ('waiting', 'kept', 'granted')) ORDER BY time LIMIT ?",
 	[DROP_MESSAGE] = "DELETE FROM messages WHERE id = ?",
 	[DROP_RECIPIENTS] = "DELETE FROM recipients WHERE message_id = ?",
 	[DROP_SIGNATURES] = "DELETE FROM signatures WHERE message_id = ?",
@@ -37,12 +53,77 @@ const char *const sqlite_statements[STATEMENTS] = {
 	[DROP_REFUSALS] = "DELETE FROM refusals WHERE (id, reason, stage) IN"
 		" (SELECT id, reason, stage FROM refusals WHERE last_time < ? LIMIT ?)",
 	/* The counters after ?1, each with whether some slot of its window is used. */
-	[FREE_LIMITS] = "SELECT id, EXISTS (SELECT 1 FROM limit_use WHERE limit_id = id"
-		" AND slot >= ?3 * 60 / (period * 1000) - 61) FROM limits WHERE id > ?1 ORDER BY id LIMIT ?2",
+	[FREE_LIMITS] = "SELECT id, CASE WHEN EXISTS (SELECT 1 FROM limit_use WHERE limit_id = id"
+		" AND slot >= ?3 * 60 / (period * 1000) - 61)"
+		" OR EXISTS (SELECT 1 FROM held_charges WHERE limit_id = id) THEN 1 ELSE 0 END"
+		" FROM limits WHERE id > ?1 ORDER BY id LIMIT ?2",
+	[DROP_LIMIT] = "DELETE FROM limits WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM limit_use"
+		" WHERE limit_id = ?1 AND slot >= ?2 * 60 / (period * 1000) - 61)"
+		" AND NOT EXISTS (SELECT 1 FROM held_charges WHERE limit_id = ?1) RETURNING id",
 	[DROP_USE] = "DELETE FROM limit_use WHERE limit_id = ?",
-	[DROP_LIMIT] = "DELETE FROM limits WHERE id = ?",
-	[BEGIN] = "BEGIN IMMEDIATE", [COMMIT] = "COMMIT", [ROLLBACK] = "ROLLBACK",
+	[ROLLBACK] = "ROLLBACK",
+	[HELD_NEW] = "INSERT INTO held (message_id, relay, queue_id, app, tenant, limit_id, state, held_time)"
+		" VALUES (?,?,?,?,?,?,?,?)",
+	[HELD_CHARGE] = "INSERT INTO held_charges VALUES (?,?,?,?,?) ON CONFLICT (message_id, number) DO UPDATE SET"
+		" limit_id = excluded.limit_id, amount = excluded.amount, over = excluded.over",
+	[HELD_COUNT] = "SELECT count(*) FROM held_charges WHERE limit_id = ? AND over = 1",
+	[HELD_ANY] = "SELECT 1 FROM held WHERE relay = ? AND state = 'waiting' LIMIT 1",
+	/* A queue: those of one app that wait for one counter. */
+	[HELD_QUEUE] = "SELECT limit_id, app FROM held WHERE relay = ? AND state = 'waiting' AND (limit_id, app) > (?, ?)"
+		" ORDER BY limit_id, app LIMIT 1",
+	[HELD_OLDEST] = "SELECT number, message_id FROM held WHERE relay = ? AND state = 'waiting' AND limit_id = ?"
+		" AND app = ? AND held_time <= ? ORDER BY number LIMIT ?",
+	[HELD_CHARGES] = "SELECT l.scope, l.unit, l.period, l.key, l.name, l.count, h.amount, h.over"
+		" FROM held_charges h JOIN limits l ON l.id = h.limit_id WHERE h.message_id = ? ORDER BY h.number",
+	[HELD_GRANT] = "UPDATE held SET state = 'granted', granted_time = ? WHERE message_id = ? AND state = 'waiting'",
+	[HELD_CHARGED] = "UPDATE charges SET charged = 1 WHERE message_id = ?",
+	[HELD_END] = "UPDATE held SET state = ?, released_time = ?, who = ? WHERE message_id = ? AND state = 'granted'",
+	[DROP_HELD] = "DELETE FROM held WHERE message_id = ?",
+	[DROP_HELD_CHARGES] = "DELETE FROM held_charges WHERE message_id = ?",
 };
+
+/* Where PostgreSQL must be told what SQLite, with its one writer, need not. */
+static const char *const postgres_statements[STATEMENTS] = {
+	[LOCK_LIMIT] = "SELECT id FROM limits WHERE id = ? FOR UPDATE",
+};
+
+int
+backend_prepare(struct backend *b)
+{
+	bool is_postgres = db_dialect(b->db) == DB_POSTGRES;
+
+	for (int i = 0; i < STATEMENTS; i++) {
+		const char *sql = is_postgres && postgres_statements[i] != NULL ? postgres_statements[i] : statements[i];
+
+		if (sql != NULL && (b->query[i] = db_prepare(b->db, sql)) == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+void
+backend_close(struct backend *b)
+{
+	for (int i = 0; i < STATEMENTS; i++)
+		db_finalize(&b->query[i]);
+	db_close(&b->db);
+	usage_detach(b->usage);
+}
+
+void
+backend_roll_back(struct backend *b)
+{
+	if (b->db != NULL && db_in_transaction(b->db))
+		(void)db_run(b->query[ROLLBACK]);
+	usage_undo(b->usage);
+}
+
+void
+backend_say(const struct backend *b, bool is_error, const char *line)
+{
+	if (b->options.log != NULL)
+		b->options.log(b->options.log_context, is_error, line);
+}
 
 static void
 bind_message_who(struct db_query *st, int *i, const struct record *r)
@@ -87,7 +168,7 @@ write_message(struct backend *b, const struct record *r)
 	db_bind_text(st, &i, r->policy);
 	db_bind_text(st, &i, r->trace);
 	db_bind_int(st, &i, r->decide_us);
-	return db_run(st);
+	return db_send(st);
 }
 
 static enum db_result
@@ -107,7 +188,7 @@ write_parts(struct backend *b, const struct record *r)
 		db_bind_text(st, &i, p->place);
 		db_bind_int(st, &i, p->accepted);
 		db_bind_text(st, &i, p->reason);
-		rc = db_run(st);
+		rc = db_send(st);
 	}
 	for (size_t n = 0; rc == DB_DONE && n < r->n_signature; n++) {
 		const struct record_signature *p = &r->signature[n];
@@ -120,7 +201,7 @@ write_parts(struct backend *b, const struct record *r)
 		db_bind_text(st, &i, p->selector);
 		db_bind_text(st, &i, p->algorithm);
 		db_bind_text(st, &i, p->result);
-		rc = db_run(st);
+		rc = db_send(st);
 	}
 	for (size_t n = 0; rc == DB_DONE && n < r->n_rule; n++) {
 		const struct record_rule *p = &r->rule[n];
@@ -134,7 +215,7 @@ write_parts(struct backend *b, const struct record *r)
 		db_bind_text(st, &i, p->mode);
 		db_bind_text(st, &i, p->answer);
 		db_bind_int(st, &i, p->decided);
-		rc = db_run(st);
+		rc = db_send(st);
 	}
 	return rc;
 }
@@ -168,9 +249,10 @@ find_limit(struct backend *b, const struct charge *c, int64_t *id_r)
 	bind_counter(q, &i, c);
 	db_bind_text(q, &i, c->name);
 	db_bind_u64(q, &i, c->count);
-	rc = db_run(q);
-	*id_r = db_last_number(b->db);
-	return rc;
+	if ((rc = db_step(q)) == DB_ROW)
+		*id_r = db_int(q, 0);
+	db_reset(q);
+	return rc == DB_ROW ? DB_DONE : rc == DB_DONE ? DB_FAILED : rc;
 }
 
 static enum db_result
@@ -182,7 +264,7 @@ write_slot(struct backend *b, int64_t limit_id, int64_t slot, uint64_t used)
 	db_bind_int(q, &i, limit_id);
 	db_bind_int(q, &i, slot);
 	db_bind_u64(q, &i, used);
-	return db_run(q);
+	return db_send(q);
 }
 
 /* Stores what memory knows of a counter into a file that is new to it. */
@@ -203,6 +285,7 @@ load(struct backend *b, struct counter *k, const struct charge *c)
 	struct db_query *q = b->query[USE_READ];
 	bool was_used = window_used(&k->window, k->window.newest) > 0;
 	struct window w = {0};
+	uint64_t waiting = 0;
 	int64_t id = 0;
 	enum db_result rc;
 	int i = 0;
@@ -216,16 +299,27 @@ load(struct backend *b, struct counter *k, const struct charge *c)
 	db_reset(q);
 	if (rc != DB_DONE)
 		return rc;
-	usage_load(b->usage, k, id, &w);
-	return was_used ? write_window(b, k) : DB_DONE;
+	q = b->query[HELD_COUNT];
+	i = 0;
+	db_bind_int(q, &i, id);
+	if ((rc = db_step(q)) == DB_ROW)
+		waiting = (uint64_t)db_int(q, 0);
+	db_reset(q);
+	if (rc != DB_ROW)
+		return DB_FAILED;
+	if (b->is_shared)
+		usage_set(b->usage, k, id, &w, waiting);
+	else
+		usage_load(b->usage, k, id, &w, waiting);
+	return was_used && !b->is_shared ? write_window(b, k) : DB_DONE;
 }
 
-static enum db_result
-write_use(struct backend *b, struct counter *k, const struct charge *c, int64_t now)
+enum db_result
+rows_charge(struct backend *b, struct counter *k, const struct charge *c)
 {
-	int64_t slot = window_slot(now, c->period);
+	int64_t slot = window_slot(b->now, c->period);
 	bool is_new_slot = slot > k->window.newest;
-	uint64_t used = usage_add(b->usage, k, now, c->amount);
+	uint64_t used = usage_add(b->usage, k, b->now, c->amount);
 	enum db_result rc = write_slot(b, k->limit_id, k->window.newest, used);
 	struct db_query *q = b->query[LIMIT_COUNT];
 	int i = 0;
@@ -235,14 +329,14 @@ write_use(struct backend *b, struct counter *k, const struct charge *c, int64_t 
 	db_bind_int(q, &i, k->limit_id);
 	db_bind_text(q, &i, c->name);
 	db_bind_u64(q, &i, c->count);
-	rc = db_run(q);
+	rc = db_send(q);
 	if (rc != DB_DONE)
 		return rc;
 	q = b->query[USE_PRUNE];
 	i = 0;
 	db_bind_int(q, &i, k->limit_id);
 	db_bind_int(q, &i, slot - WINDOW_SLOTS);
-	return db_run(q);
+	return db_send(q);
 }
 
 static enum db_result
@@ -262,33 +356,32 @@ write_charge(struct backend *b, const struct admit *a, size_t n)
 	db_bind_int(q, &i, (int64_t)c->over);
 	db_bind_int(q, &i, c->exceeded);
 	db_bind_int(q, &i, a->charged);
-	return db_run(q);
+	return db_send(q);
 }
 
-/* Finds the counters and weighs the charges. */
-static enum db_result
-weigh(struct backend *b, struct admit *a, struct counter **counters, int64_t now, const char **error_r)
+enum db_result
+rows_weigh(struct backend *b, struct counter **counters, struct charge *charges, size_t n, const char **error_r)
 {
 	enum db_result rc = DB_DONE;
 
-	for (size_t i = 0; rc == DB_DONE && i < a->n_charges; i++) {
-		counters[i] = usage_find(b->usage, &a->charges[i]);
+	for (size_t i = 0; rc == DB_DONE && i < n; i++) {
+		counters[i] = usage_find(b->usage, &charges[i]);
 		if (counters[i] == NULL) {
 			*error_r = "memory is short";
 			return DB_DONE;
 		}
 		if (counters[i]->limit_id == 0)
-			rc = load(b, counters[i], &a->charges[i]);
+			rc = load(b, counters[i], &charges[i]);
 	}
 	if (rc == DB_DONE)
-		usage_weigh(b->usage, counters, a->charges, a->n_charges, now);
+		usage_weigh(b->usage, counters, charges, n, b->now);
 	return rc;
 }
 
 /* One message. What concerns it alone goes into *error_r; anything else ends
  * the batch. */
 static enum db_result
-admit_one(struct backend *b, struct admit *a, int64_t now, const char **error_r)
+admit_one(struct backend *b, struct admit *a, const char **error_r)
 {
 	struct counter **counters = usage_room(b->usage, a->n_charges);
 	bool stopped = false;
@@ -298,12 +391,13 @@ admit_one(struct backend *b, struct admit *a, int64_t now, const char **error_r)
 		*error_r = "memory is short";
 		return DB_DONE;
 	}
-	rc = weigh(b, a, counters, now, error_r);
+	rc = rows_weigh(b, counters, a->charges, a->n_charges, error_r);
 	if (rc != DB_DONE || *error_r != NULL)
 		return rc;
 	for (size_t i = 0; i < a->n_charges; i++)
 		stopped = stopped || charge_stops(&a->charges[i]);
 	a->charged = !stopped;
+	a->held = false;
 	if (a->settle != NULL)
 		a->settle(a, stopped);
 	rc = write_message(b, a->record);
@@ -316,9 +410,9 @@ admit_one(struct backend *b, struct admit *a, int64_t now, const char **error_r)
 	for (size_t i = 0; rc == DB_DONE && i < a->n_charges; i++) {
 		rc = write_charge(b, a, i);
 		if (rc == DB_DONE && !stopped && !FAULT("no-charge"))
-			rc = write_use(b, counters[i], &a->charges[i], now);
+			rc = rows_charge(b, counters[i], &a->charges[i]);
 	}
-	return rc;
+	return rc == DB_DONE && a->held ? held_add(b, a, counters) : rc;
 }
 
 static enum db_result
@@ -351,7 +445,7 @@ write_refusal(struct backend *b, const struct refusal_delta *d)
 	db_bind_int(q, &i, r->code);
 	for (size_t k = 0; k < sizeof tail / sizeof tail[0]; k++)
 		db_bind_text(q, &i, tail[k]);
-	return db_run(q);
+	return db_send(q);
 }
 
 static enum db_result
@@ -367,18 +461,18 @@ write_note(struct backend *b, const struct policy_note *note)
 		db_bind_u64(q, &i, n);
 		db_bind_text(q, &i, note->rules[n].name);
 		db_bind_text(q, &i, note->rules[n].conditions);
-		rc = db_run(q);
+		rc = db_send(q);
 	}
 	return rc;
 }
 
 enum db_result
-sqlite_write_rows(struct backend *b, const struct batch *batch, int64_t now)
+rows_write(struct backend *b, const struct batch *batch)
 {
 	enum db_result rc = DB_DONE;
 
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_admits; i++)
-		rc = admit_one(b, batch->admits[i], now, &batch->admit_errors[i]);
+		rc = admit_one(b, batch->admits[i], &batch->admit_errors[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_records; i++)
 		rc = write_record(b, batch->records[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_refusals; i++)

@@ -1,0 +1,86 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the backends over db.h share, and the files that write their rows:
+ *     sqlite.c  postgres.c  open, transactions, the limits' time
+ *     rows.c                messages, charges, refusals, policies
+ *     prune.c               what is older than is kept
+ *     read.c                the readers
+ *     schema.c              versions of the tables
+ * All on the writer's thread, or before it starts; read.c has connections of its own.
+ */
+#ifndef POSTERN_SQL_BACKEND_PRIVATE_H
+#define POSTERN_SQL_BACKEND_PRIVATE_H
+
+#include "sql/db.h"
+#include "sql/store-private.h"
+#include "sql/usage.h"
+
+enum statement {
+	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, RULE, POLICY_RULE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
+	USE_READ, USE_WRITE, USE_PRUNE, OLD_MESSAGES, DROP_MESSAGE, DROP_RECIPIENTS, DROP_SIGNATURES,
+	DROP_CHARGES, DROP_RULES, DROP_REFUSALS, FREE_LIMITS, LOCK_LIMIT, DROP_USE, DROP_LIMIT, ROLLBACK,
+	HELD_NEW, HELD_CHARGE, HELD_COUNT, HELD_QUEUE, HELD_OLDEST, HELD_CHARGES, HELD_GRANT, HELD_CHARGED, DROP_HELD,
+	DROP_HELD_CHARGES, HELD_ANY, HELD_END,
+	STATEMENTS
+};
+
+struct backend {
+	struct db *db;            /* NULL: must be opened anew */
+	struct db_query *query[STATEMENTS];
+	struct store_options options;
+	struct usage *usage;
+	int64_t now;              /* the limits' time of this transaction, milliseconds */
+	int64_t free_after;       /* the counter that prune.c last looked at */
+	bool may_wait;            /* held messages of this relay may be waiting */
+	int64_t grants;           /* how often held.c looked for some to let go */
+	int n_queues;             /* in which they waited then */
+	int64_t queue_limit;      /* the queue to go on behind, 0: from the first */
+	char *queue_app;
+	/* Loads what many charges need at once; NULL where it is loaded one by one. */
+	enum db_result (*load_all)(struct backend *b, const struct charge *charges, size_t n);
+	bool is_shared;           /* others write this database too: what it holds counts, not memory */
+};
+
+/* Prepares the statements: 0, or -1 (db_error()). */
+int backend_prepare(struct backend *b);
+
+/* Closes the database; what memory knows of the limits stays, and is joined to
+ * what is found when it is open again. */
+void backend_close(struct backend *b);
+
+/* Ends a transaction that failed. */
+void backend_roll_back(struct backend *b);
+
+/* All rows of a batch, within a transaction that the caller begins and ends. */
+enum db_result rows_write(struct backend *b, const struct batch *batch);
+
+/* Weighs charges, whose counters it finds and, where need be, loads, into counters[n].
+ * What concerns these charges alone goes into *error_r. */
+enum db_result rows_weigh(struct backend *b, struct counter **counters, struct charge *charges, size_t n,
+			  const char **error_r);
+/* Adds a charge to its counter. */
+enum db_result rows_charge(struct backend *b, struct counter *k, const struct charge *c);
+
+/* Notes that the MTA holds this message. `counters`: of its charges. */
+enum db_result held_add(struct backend *b, const struct admit *a, struct counter *const *counters);
+
+/* Whether held_grant() has something to do. */
+bool held_may_wait(const struct backend *b);
+
+/* Lets those of the waiting messages of this relay go for which there is room. */
+enum db_result held_grant(struct backend *b);
+
+/* Likewise: see struct store_ops.prune; *n_r: how many were deleted. */
+enum db_result prune_rows(struct backend *b, int64_t before_ms, int max, int *n_r);
+
+/* Says a line to admins. */
+void backend_say(const struct backend *b, bool is_error, const char *line);
+
+/* Brings the tables to this version of Postern, or finds that they are of a
+ * newer one: NULL, or what is wrong (static). */
+const char *schema_migrate(struct db *db);
+/* For a reader: NULL, or why it cannot read these tables. */
+const char *schema_check(struct db *db);
+
+#endif

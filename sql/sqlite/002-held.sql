@@ -1,0 +1,35 @@
+-- SPDX-FileCopyrightText: 2026 The Postern authors
+-- SPDX-License-Identifier: BSD-2-Clause
+--
+-- Schema 2: held mail, what operators did, what happened to limits.
+
+-- Mail that the MTA keeps in its hold queue. state: waiting (for a limit), kept (by a rule, until
+-- somebody lets it go), granted (charged, the MTA is to be told), released, gone (the MTA has it no more).
+-- It waits for limit_id, 0 for none.
+CREATE TABLE held (
+	number INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, relay TEXT, queue_id TEXT,
+	app TEXT, tenant TEXT, limit_id INTEGER, state TEXT NOT NULL,
+	held_time INTEGER, granted_time INTEGER, released_time INTEGER, who TEXT
+);
+CREATE INDEX held_state ON held (relay, state, limit_id, app, number);
+-- What a waiting message will be charged.
+CREATE TABLE held_charges (
+	message_id TEXT, number INTEGER, limit_id INTEGER, amount INTEGER, over INTEGER,
+	PRIMARY KEY (message_id, number)
+) WITHOUT ROWID;
+CREATE INDEX held_charges_limit ON held_charges (limit_id, over);
+
+-- What operators asked for, and when and how it took effect.
+CREATE TABLE acts (
+	id TEXT PRIMARY KEY, time INTEGER, who TEXT, what TEXT, limit_name TEXT, key TEXT,
+	amount INTEGER, until INTEGER, message_id TEXT, applied_time INTEGER, result TEXT
+);
+CREATE INDEX acts_time ON acts (time);
+
+-- Limits that came near, were reached, were free again.
+CREATE TABLE events (
+	number INTEGER PRIMARY KEY, time INTEGER, relay TEXT, kind TEXT, limit_name TEXT, key TEXT,
+	unit INTEGER, period INTEGER, used INTEGER, count INTEGER, over INTEGER, app TEXT, tenant TEXT,
+	message_id TEXT
+);
+CREATE INDEX events_time ON events (time);
