@@ -1,134 +1,97 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * See db.h: the only file that includes sqlite3.h.
+ * The front of the drivers: see db.h.
  */
-#include "sql/db.h"
-
-#include <sqlite3.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define BUSY_MS 2000
+#include "sql/db-private.h"
 
-struct db {
-	sqlite3 *handle;
-	int failure;              /* the last failed result, SQLITE_OK for none */
-};
+static const struct db_ops *const drivers[] = { &db_sqlite_ops };
 
-struct db_query {
-	struct db *db;
-	sqlite3_stmt *st;
-};
-
-static const struct {
-	int code;
-	bool is_lost;
-	const char *text;
-} failures[] = {
-	{SQLITE_FULL, false, "the disk is full; make room"},
-	{SQLITE_READONLY, true, "the database cannot be written; check owner and mode of the file and its folder, and how "
-				"the file system is mounted"},
-	{SQLITE_CANTOPEN, true, "the file cannot be opened; check owner and mode of the file and its folder"},
-	{SQLITE_BUSY, false, "the database is locked by another process; end it"},
-	{SQLITE_LOCKED, false, "the database is locked by another process; end it"},
-	{SQLITE_CORRUPT, true, "the database is damaged; stop posternd, keep the file aside, and recover it with sqlite3's .recover"},
-	{SQLITE_NOTADB, true, "this file is no SQLite database; move it away or name another one"},
-	{SQLITE_IOERR, true, "the disk does not read or write; look at the system's log"},
-	{SQLITE_NOMEM, false, "memory is short"},
-	{SQLITE_SCHEMA, true, "the tables are not those of Postern"},
-};
-
-static enum db_result
-result(struct db *d, int rc)
+static bool
+has_scheme(const struct db_ops *ops, const char *url)
 {
-	if (rc == SQLITE_ROW)
-		return DB_ROW;
-	if (rc == SQLITE_DONE || rc == SQLITE_OK)
-		return DB_DONE;
-	d->failure = rc;
-	return (rc & 0xff) == SQLITE_CONSTRAINT ? DB_CONSTRAINT : DB_FAILED;
+	for (size_t i = 0; i < sizeof ops->schemes / sizeof ops->schemes[0]; i++)
+		if (ops->schemes[i] != NULL && strncmp(url, ops->schemes[i], strlen(ops->schemes[i])) == 0)
+			return true;
+	return false;
 }
 
 struct db *
-db_open(const char *path, enum db_use use, const char **error_r)
+db_open(const char *url, enum db_use use, int64_t ms, const char **error_r, char *words_r, size_t words_size)
 {
-	struct db *d = calloc(1, sizeof *d);
-	int flags = use == DB_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-	int rc;
+	char none[1];
 
-	if (d == NULL) {
-		*error_r = "memory is short";
-		return NULL;
+	if (words_r == NULL || words_size == 0) {
+		words_r = none;
+		words_size = sizeof none;
 	}
-	rc = sqlite3_open_v2(strncmp(path, "sqlite:", 7) == 0 ? path + 7 : path, &d->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_busy_timeout(d->handle, BUSY_MS);
-		sqlite3_wal_autocheckpoint(d->handle, use == DB_WRITE ? 1000 : 0);
-		if (use == DB_READ || sqlite3_db_readonly(d->handle, "main") != 1)
-			return d;
-		rc = SQLITE_READONLY;
-	}
-	d->failure = rc;
-	*error_r = db_error(d);
-	db_close(&d);
+	words_r[0] = '\0';
+	for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
+		if (has_scheme(drivers[i], url))
+			return drivers[i]->open(url, use, ms, error_r, words_r, words_size);
+	*error_r = "not a database that Postern knows";
 	return NULL;
 }
 
 void
 db_close(struct db **d)
 {
-	if (*d == NULL)
-		return;
-	sqlite3_close((*d)->handle);
-	free(*d);
+	if (*d != NULL)
+		(*d)->ops->close(*d);
 	*d = NULL;
+}
+
+enum db_dialect
+db_dialect(const struct db *d)
+{
+	return d->ops->dialect;
+}
+
+void
+db_deadline(struct db *d, int64_t ms)
+{
+	if (d->ops->deadline != NULL)
+		d->ops->deadline(d, ms);
 }
 
 int
 db_exec(struct db *d, const char *sql)
 {
-	return result(d, sqlite3_exec(d->handle, sql, NULL, NULL, NULL)) == DB_DONE ? 0 : -1;
+	return d->ops->exec(d, sql);
 }
 
 struct db_query *
 db_prepare(struct db *d, const char *sql)
 {
-	struct db_query *q = calloc(1, sizeof *q);
-	int rc = SQLITE_NOMEM;
+	return d->ops->prepare(d, sql, false);
+}
 
-	if (q != NULL)
-		rc = sqlite3_prepare_v3(d->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->st, NULL);
-	if (rc == SQLITE_OK) {
-		q->db = d;
-		return q;
-	}
-	/* Tables that are not there. */
-	d->failure = rc == SQLITE_ERROR ? SQLITE_SCHEMA : rc;
-	free(q);
-	return NULL;
+struct db_query *
+db_prepare_large(struct db *d, const char *sql)
+{
+	return d->ops->prepare(d, sql, true);
 }
 
 void
 db_finalize(struct db_query **q)
 {
-	if (*q == NULL)
-		return;
-	sqlite3_finalize((*q)->st);
-	free(*q);
+	if (*q != NULL)
+		(*q)->db->ops->finalize(*q);
 	*q = NULL;
 }
 
 void
 db_bind_text(struct db_query *q, int *i, const char *s)
 {
-	sqlite3_bind_text(q->st, ++*i, s, -1, SQLITE_STATIC);
+	q->db->ops->bind_text(q, (*i)++, s);
 }
 
 void
 db_bind_int(struct db_query *q, int *i, int64_t n)
 {
-	sqlite3_bind_int64(q->st, ++*i, n);
+	q->db->ops->bind_int(q, (*i)++, n);
 }
 
 void
@@ -137,16 +100,22 @@ db_bind_u64(struct db_query *q, int *i, uint64_t n)
 	db_bind_int(q, i, n > INT64_MAX ? INT64_MAX : (int64_t)n);
 }
 
+void
+db_bind_null(struct db_query *q, int *i)
+{
+	q->db->ops->bind_text(q, (*i)++, NULL);
+}
+
 enum db_result
 db_step(struct db_query *q)
 {
-	return result(q->db, sqlite3_step(q->st));
+	return q->db->ops->step(q);
 }
 
 void
 db_reset(struct db_query *q)
 {
-	sqlite3_reset(q->st);
+	q->db->ops->reset(q);
 }
 
 enum db_result
@@ -158,54 +127,70 @@ db_run(struct db_query *q)
 	return r == DB_ROW ? DB_DONE : r;
 }
 
+enum db_result
+db_send(struct db_query *q)
+{
+	return q->db->ops->send(q);
+}
+
+enum db_result
+db_flush(struct db *d)
+{
+	return d->ops->flush(d);
+}
+
+enum db_result
+db_rollback(struct db *d)
+{
+	return d->ops->rollback(d);
+}
+
 const char *
 db_text(struct db_query *q, int column)
 {
-	const unsigned char *s = sqlite3_column_text(q->st, column);
-
-	return s == NULL ? "" : (const char *)s;
+	return q->db->ops->text(q, column);
 }
 
 int64_t
 db_int(struct db_query *q, int column)
 {
-	return sqlite3_column_int64(q->st, column);
-}
-
-int64_t
-db_last_number(const struct db *d)
-{
-	return sqlite3_last_insert_rowid(d->handle);
+	return q->db->ops->number(q, column);
 }
 
 int64_t
 db_changes(const struct db *d)
 {
-	return sqlite3_changes(d->handle);
+	return d->ops->changes(d);
 }
 
 bool
 db_in_transaction(const struct db *d)
 {
-	return sqlite3_get_autocommit(d->handle) == 0;
+	return d->ops->in_transaction(d);
 }
 
 const char *
 db_error(const struct db *d)
 {
-	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
-		if (failures[i].code == (d->failure & 0xff))
-			return failures[i].text;
-	return sqlite3_errstr(d->failure);
+	return d->ops->error(d);
+}
+
+const char *
+db_words(const struct db *d)
+{
+	return d->ops->words == NULL ? "" : d->ops->words(d);
 }
 
 bool
 db_is_lost(const struct db *d)
 {
-	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
-		if (failures[i].code == (d->failure & 0xff))
-			return failures[i].is_lost;
-	return false;
+	return d->ops->is_lost(d);
+}
+
+bool
+db_is_retryable(const struct db *d)
+{
+	return d->ops->is_retryable(d);
 }
 
 int64_t
@@ -218,17 +203,4 @@ db_number(struct db *d, const char *sql)
 		n = db_int(q, 0);
 	db_finalize(&q);
 	return n;
-}
-
-enum db_dialect
-db_dialect(const struct db *d)
-{
-	(void)d;
-	return DB_SQLITE;
-}
-
-enum db_result
-db_send(struct db_query *q)
-{
-	return db_run(q);
 }

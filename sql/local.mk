@@ -4,7 +4,7 @@
 noinst_LIBRARIES += libsql.a
 libsql_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 libsql_a_SOURCES = \
-	sql/db.c sql/db.h \
+	sql/db.c sql/db.h sql/db-private.h sql/db_sqlite.c sql/db_url.c \
 	sql/limit-clock.c sql/limit-clock.h \
 	sql/memory.c \
 	sql/backend-private.h \

@@ -49,7 +49,7 @@ reader_open(const char *url, char *error_r, size_t error_size)
 	if (r != NULL && access(path, R_OK) != 0)
 		error = strerror(errno);
 	else if (r != NULL)
-		r->db = db_open(url, DB_READ, &error);
+		r->db = db_open(url, DB_READ, 0, &error, NULL, 0);
 	if (r != NULL && r->db != NULL && (error = schema_check(r->db)) == NULL)
 		return r;
 	snprintf(error_r, error_size, "%s: %s", path, error);

@@ -113,8 +113,8 @@ backend_close(struct backend *b)
 void
 backend_roll_back(struct backend *b)
 {
-	if (b->db != NULL && db_in_transaction(b->db))
-		(void)db_run(b->query[ROLLBACK]);
+	if (b->db != NULL)
+		(void)db_rollback(b->db);
 	usage_undo(b->usage);
 }
 

@@ -28,7 +28,8 @@
 struct sqlite {
 	struct backend b;         /* first: the rest of sql/ knows no more */
 	struct db_query *begin, *commit, *write_clock;
-	char *path;
+	char *url;
+	const char *path;         /* within url */
 	int lock_fd;
 	struct stat file;
 	struct limit_clock clock;
@@ -124,7 +125,7 @@ open_db(struct sqlite *s)
 
 	if (fd >= 0)
 		close(fd);
-	s->b.db = db_open(s->b.options.url, DB_WRITE, &error);
+	s->b.db = db_open(s->url, DB_WRITE, 0, &error, NULL, 0);
 	if (s->b.db != NULL && (error = prepare_db(s)) != NULL)
 		close_db(s);
 	return s->b.db == NULL ? error : NULL;
@@ -234,7 +235,7 @@ sqlite_close(void *backend)
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	free(s->b.queue_app);
-	free(s->path);
+	free(s->url);
 	free(s);
 }
 
@@ -269,8 +270,9 @@ sqlite_open(const struct store_options *o, char *error_r, size_t error_size)
 	s->b.options = *o;
 	s->lock_fd = -1;
 	s->b.usage = usage_new();
-	s->path = strdup(o->url + strlen("sqlite:"));
-	if (s->b.usage == NULL || s->path == NULL) {
+	s->url = strdup(o->url);
+	s->path = s->url == NULL ? NULL : s->url + strlen("sqlite:");
+	if (s->b.usage == NULL || s->url == NULL) {
 		snprintf(error_r, error_size, "%s", error);
 	} else if (take_lock(s, error_r, error_size) == 0) {
 		if ((error = open_db(s)) == NULL)
