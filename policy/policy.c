@@ -25,8 +25,12 @@ policy_new(void)
 	if (c == NULL)
 		return NULL;
 	c->policy = (struct policy){
-		.arena = arena_new(0), .listen = "", .database = "", .digest = "",
+		.arena = arena_new(0), .listen = "", .database = "", .local_database = "", .digest = "",
 		.audit_keep = UINT64_C(90) * 86400,
+		.notify = {
+			.command = "", .mail = NOTIFY_NO, .admin = "", .from = "", .sendmail = "/usr/sbin/sendmail",
+			.quiet = 3600, .at = 80,
+		},
 	};
 	atomic_init(&c->references, 1);
 	if (c->policy.arena == NULL) {

@@ -23,6 +23,8 @@ enum on_failure { ON_FAILURE_TEMPFAIL, ON_FAILURE_ACCEPT };
 enum unknown_clients { UNKNOWN_REJECT, UNKNOWN_DIRECT_SEND, UNKNOWN_MONITOR };
 enum subjects { SUBJECTS_KEEP, SUBJECTS_HASH, SUBJECTS_DROP };
 enum durability { DURABILITY_POWER, DURABILITY_PROCESS };
+enum database_away { AWAY_ON_FAILURE, AWAY_TEMPFAIL, AWAY_ACCEPT, AWAY_LOCAL_SHARE };
+enum notify_mail { NOTIFY_NO, NOTIFY_OWNER, NOTIFY_ADMIN, NOTIFY_BOTH };
 enum connector_auth { CONNECTOR_BY_IP, CONNECTOR_BY_CERTIFICATE };
 
 enum method {
@@ -130,10 +132,25 @@ struct app {
 	bool is_unknown;                /* the built-in app for clients that are no app */
 };
 
+/* Who hears of a limit's events, and how. */
+struct notify {
+	const char *command;            /* absolute path; gets one JSON object on standard input; "" for none */
+	enum notify_mail mail;
+	const char *admin;              /* address, "" when not given; given where mail goes to the admin */
+	const char *from;               /* address, "" when not given; given where mail is sent */
+	const char *sendmail;           /* absolute path */
+	uint64_t quiet;                 /* seconds from one notification of a limit and event to the next */
+	uint64_t at;                    /* a limit is near from this share of its count on, in percent */
+};
+
 struct policy {
 	struct arena *arena;
 	const char *listen;             /* "unix:/path" or "inet:PORT@ADDRESS" */
-	const char *database;           /* "sqlite:/path" */
+	const char *database;           /* "sqlite:/path", or "postgresql://..." (or postgres://) as it is written */
+	enum database_away database_away; /* goes before on_failure where the database cannot be reached */
+	uint64_t relays;                /* how many share the database; 0 when not given */
+	const char *local_database;     /* "sqlite:/path", "" when not given; given with AWAY_LOCAL_SHARE, as relays is */
+	struct notify notify;
 	enum mode mode;
 	enum on_failure on_failure;
 	enum unknown_clients unknown_clients;

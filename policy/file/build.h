@@ -42,6 +42,9 @@ void build_limits(struct build *b, const struct value *v, const char *scope, uin
 void build_check_tenant_limits(struct build *b, const struct value *v, const struct tenant *t);
 void build_check_app_limits(struct build *b, const struct value *v, const struct app *a);
 
+/* The options of the top level that are no tenants, signing, apps, rules or includes. */
+void build_top(struct build *b, const struct value *v);
+
 /* One tenant from a member of `tenants:`, whose name is the member's key. */
 void build_tenant(struct build *b, const struct node *n, struct tenant *t);
 /* One block of `signing:`. */
@@ -59,8 +62,8 @@ void build_client(struct build *b, const struct node *e, struct network *clients
 /* Where an octet of a text stands: right for one line, else its start. */
 unsigned build_column(const struct node *n, size_t column);
 
-/* The checks that need the whole policy. */
-void build_cross_check(struct build *b);
+/* The checks that need the whole policy. notify: that option as it was given. */
+void build_cross_check(struct build *b, const struct value *notify);
 
 /* Reads one accepted-domain file; *list grows in the scratch arena. *source_r
  * is complete where the file could be read. */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Checks that need the whole policy: domains of two tenants, signing for a
- * foreign domain, an app that an earlier one hides.
+ * foreign domain, an app that an earlier one hides, whom notifications reach.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,15 +55,16 @@ check_domains(struct build *b)
 		check_pair(b, all[i - 1], all[i]);
 }
 
+/* policy_domain() finds nothing yet, for the policy is not finished. */
 static bool
-is_accepted(const struct policy *p, const struct signing *s)
+is_accepted(const struct policy *p, const char *domain, bool subdomains)
 {
 	for (size_t i = 0; i < p->n_tenants; i++) {
 		for (size_t j = 0; j < p->tenants[i].n_domains; j++) {
 			const struct accepted_domain *d = &p->tenants[i].domains[j];
 
-			if (strcmp(d->name, s->domain) == 0 || (d->subdomains && domain_is_below(s->domain, d->name)) ||
-			    (s->subdomains && domain_is_below(d->name, s->domain)))
+			if (strcmp(d->name, domain) == 0 || (d->subdomains && domain_is_below(domain, d->name)) ||
+			    (subdomains && domain_is_below(d->name, domain)))
 				return true;
 		}
 	}
@@ -78,7 +79,7 @@ check_signing(struct build *b)
 	for (size_t i = 0; i < p->n_signing; i++) {
 		const struct signing *s = &p->signing[i];
 
-		if (s->n_keys > 0 && !is_accepted(p, s))
+		if (s->n_keys > 0 && !is_accepted(p, s->domain, s->subdomains))
 			problems_add(b->problems, false, s->keys[0].policy_file, s->keys[0].line, s->keys[0].column,
 				     "%s is no accepted domain of any tenant, so this key will never sign", s->domain);
 	}
@@ -165,10 +166,62 @@ check_hidden(struct build *b)
 	}
 }
 
+static bool
+is_address(struct build *b, const char *s)
+{
+	struct address_error error;
+	struct address a;
+
+	return address_parse_path(b->scratch, s, false, &a, &error) == 0 && !a.is_null && !a.is_postmaster;
+}
+
+/* Mail to the owner: each app needs one, unless the admin hears of it too. */
+static void
+check_owners(struct build *b)
+{
+	const struct policy *p = b->policy;
+
+	for (size_t i = 0; i < p->n_apps; i++) {
+		const struct app *a = &p->apps[i];
+
+		if (a->owner[0] == '\0' && p->notify.mail == NOTIFY_OWNER)
+			problems_add(b->problems, false, a->file, a->line, a->column, "nobody is told of the limits of app "
+				     "\"%s\": it has no owner, and mail goes to owners only", a->name);
+		else if (a->owner[0] != '\0' && !is_address(b, a->owner))
+			problems_add(b->problems, false, a->file, a->line, a->column, "the owner of app \"%s\" is told "
+				     "nothing: \"%s\" is no address", a->name, a->owner);
+	}
+}
+
+/* n: the block, in which the sender stands. */
+static void
+check_from(struct build *b, const struct node *n)
+{
+	const char *from = b->policy->notify.from, *domain = strrchr(from, '@');
+
+	if (domain == NULL || is_accepted(b->policy, domain + 1, false))
+		return;
+	for (n = n->first; n != NULL; n = n->next)
+		if (strcmp(n->key->text, "from") == 0)
+			node_warning(b->problems, n, "mail from %s would be refused: %s is no accepted domain of any tenant",
+				     from, domain + 1);
+}
+
+static void
+check_notify(struct build *b, const struct value *v)
+{
+	if (b->policy->notify.mail == NOTIFY_NO || v->node == NULL)
+		return;
+	check_from(b, v->node);
+	if (b->policy->notify.mail != NOTIFY_ADMIN)
+		check_owners(b);
+}
+
 void
-build_cross_check(struct build *b)
+build_cross_check(struct build *b, const struct value *notify)
 {
 	check_domains(b);
 	check_signing(b);
 	check_hidden(b);
+	check_notify(b, notify);
 }

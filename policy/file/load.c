@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define FILES_MAX 1000u
-#define SOCKET_PATH_MAX 107u
 #define FNV_OFFSET UINT64_C(14695981039346656037)
 #define FNV_PRIME UINT64_C(1099511628211)
 
@@ -152,75 +151,6 @@ add_matches(struct build *b, struct sources *all, const struct node *n)
 	globfree(&g);
 }
 
-static void
-read_listen(struct build *b, const struct value *v)
-{
-	const char *s = v->text, *at;
-	uint64_t port = 0;
-	struct ip ip;
-
-	if (v->node == NULL)
-		return;
-	b->policy->listen = arena_string(b->arena, s);
-	if (strncmp(s, "unix:/", 6) == 0) {
-		if (strlen(s + 5) > SOCKET_PATH_MAX)
-			node_error(b->problems, v->node, "the path of the socket is longer than %u octets", SOCKET_PATH_MAX);
-		return;
-	}
-	at = strchr(s, '@');
-	if (strncmp(s, "inet:", 5) != 0 || at == NULL || at[1] == '\0') {
-		node_error(b->problems, v->node, "\"%s\" is no socket; expected unix:/path or inet:PORT@ADDRESS", s);
-		return;
-	}
-	if (text_to_u64(arena_substring(b->scratch, s + 5, (size_t)(at - s) - 5), &port) != 0 || port == 0 || port > 65535)
-		node_error(b->problems, v->node, "the port of \"%s\" must be a number from 1 to 65535", s);
-	if (strcmp(at + 1, "localhost") == 0)
-		return;
-	if (ip_parse(at + 1, &ip) != 0)
-		node_error(b->problems, v->node, "\"%s\" is no address; expected one such as 127.0.0.1", at + 1);
-	else if ((ip.family == NETWORK_IPV4 && ip.octets[0] != 127) ||
-		 (ip.family == NETWORK_IPV6 && strcmp(at + 1, "::1") != 0))
-		node_warning(b->problems, v->node, "whoever can reach %s can speak to the milter as if it were the MTA; "
-			     "a unix socket or 127.0.0.1 is safer", at + 1);
-}
-
-static void
-read_database(struct build *b, const struct value *v)
-{
-	const char *s = v->text;
-
-	if (s == NULL)
-		return;
-	if (strncmp(s, "sqlite:", 7) == 0 && s[7] != '\0') {
-		b->policy->database = arena_printf(b->arena, "sqlite:%s", build_path(b, s + 7));
-		return;
-	}
-	if (strncmp(s, "postgres", 8) == 0)
-		node_error(b->problems, v->node, "PostgreSQL is not supported by this version of Postern; expected sqlite:/path");
-	else
-		node_error(b->problems, v->node, "\"%s\" is no database; expected sqlite:/path", s);
-}
-
-static void
-read_top(struct build *b, const struct value *v)
-{
-	struct policy *p = b->policy;
-	struct value audit[AUDIT_COUNT];
-	const struct node empty = {.kind = NODE_MAP, .file = "", .text = ""};
-	const struct node *n = v[TOP_AUDIT].node;
-
-	read_listen(b, &v[TOP_LISTEN]);
-	read_database(b, &v[TOP_DATABASE]);
-	p->mode = (enum mode)v[TOP_MODE].number;
-	p->on_failure = (enum on_failure)v[TOP_ON_FAILURE].number;
-	p->unknown_clients = (enum unknown_clients)v[TOP_UNKNOWN_CLIENTS].number;
-	if (!schema_read(&schema_audit, n != NULL && n->kind == NODE_MAP ? n : &empty, false, audit, b->problems))
-		return;
-	p->audit_keep = audit[AUDIT_KEEP].number;
-	p->subjects = (enum subjects)audit[AUDIT_SUBJECTS].number;
-	p->durability = (enum durability)audit[AUDIT_DURABILITY].number;
-}
-
 static size_t
 count_of(const struct sources *all, size_t option)
 {
@@ -324,7 +254,7 @@ read_files(struct build *b, const char *file)
 	if (all.n == 0)
 		return;
 	include = &all.list[0].v[TOP_INCLUDE];
-	read_top(b, all.list[0].v);
+	build_top(b, all.list[0].v);
 	for (const struct node *n = value_first(include); n != NULL; n = value_next(include, n))
 		add_matches(b, &all, n);
 	read_tenants(b, &all);
@@ -333,7 +263,7 @@ read_files(struct build *b, const char *file)
 	read_rules(b, &all);
 	if (b->policy->n_tenants == 0 && problems_errors(b->problems) == 0)
 		problems_add(b->problems, true, file, 1, 1, "no tenant is defined; expected at least one in \"tenants\"");
-	build_cross_check(b);
+	build_cross_check(b, &all.list[0].v[TOP_NOTIFY]);
 }
 
 static void

@@ -6,7 +6,7 @@ libfile_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 libfile_a_SOURCES = \
 	policy/file/accepted.c \
 	policy/file/build.c policy/file/build.h \
-	policy/file/build_app.c policy/file/build_rule.c \
+	policy/file/build_app.c policy/file/build_rule.c policy/file/build_top.c \
 	policy/file/cross.c \
 	policy/file/exchange.c \
 	policy/file/file.h \

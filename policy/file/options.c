@@ -12,6 +12,8 @@
 
 static const char *const mode_words[] = {"enforce", "monitor", NULL};
 static const char *const on_failure_words[] = {"tempfail", "accept", NULL};
+static const char *const away_words[] = {"tempfail", "accept", "local-share", NULL};
+static const char *const notify_words[] = {"no", "owner", "admin", "both", NULL};
 static const char *const unknown_words[] = {"reject", "direct-send", "monitor", NULL};
 static const char *const subjects_words[] = {"keep", "hash", "drop", NULL};
 static const char *const durability_words[] = {"power", "process", NULL};
@@ -33,6 +35,23 @@ static const struct option audit_options[] = {
 		.help = "What the row of an accepted message survives: a loss of power, or the end of the process only."},
 };
 const struct block schema_audit = {.title = "the audit block", ROWS(audit_options)};
+
+static const struct option notify_options[] = {
+	[NOTIFY_OPTION_COMMAND] = {.name = "command", .type = OPTION_TEXT, .pattern = "^/.+$",
+		.help = "The path of a program that is run for each notification, with one JSON object on its standard input."},
+	[NOTIFY_OPTION_MAIL] = {.name = "mail", .type = OPTION_WORD, .words = notify_words, .standard = "no",
+		.help = "Who gets mail: the app's owner, the admin, both or nobody."},
+	[NOTIFY_OPTION_ADMIN] = {.name = "admin", .type = OPTION_TEXT, .help = "The admin's address."},
+	[NOTIFY_OPTION_FROM] = {.name = "from", .type = OPTION_TEXT,
+		.help = "The sender of the mail, an address in an accepted domain."},
+	[NOTIFY_OPTION_SENDMAIL] = {.name = "sendmail", .type = OPTION_TEXT, .standard = "/usr/sbin/sendmail",
+		.pattern = "^/.+$", .help = "The path of the program that takes the mail."},
+	[NOTIFY_OPTION_QUIET] = {.name = "quiet", .type = OPTION_DURATION, .standard = "1 hour", .min = 60, .max = 31 * DAY,
+		.help = "How long the same event of the same limit is not notified again."},
+	[NOTIFY_OPTION_AT] = {.name = "at", .type = OPTION_PERCENT, .standard = "80%", .min = 1, .max = 99,
+		.help = "The share of a limit from which on it is near."},
+};
+const struct block schema_notify = {.title = "the notify block", ROWS(notify_options)};
 
 static const struct option tenant_options[] = {
 	[TENANT_ACCEPTED_DOMAINS] = {.name = "accepted-domains", .type = OPTION_LIST, .is_required = true,
@@ -155,8 +174,14 @@ static const struct option top_options[] = {
 		.pattern = "^(unix:/.+|inet:[0-9]+@.+)$",
 		.help = "Where the MTA reaches posternd: unix:/path or inet:PORT@ADDRESS."},
 	[TOP_DATABASE] = {.name = "database", .type = OPTION_TEXT,
-		.standard = "sqlite:" LOCALSTATEDIR "/lib/postern/postern.db", .pattern = "^sqlite:.+$",
-		.help = "Where limits and audit are kept: sqlite:/path."},
+		.standard = "sqlite:" LOCALSTATEDIR "/lib/postern/postern.db", .pattern = "^(sqlite:.+|postgres(ql)?://.+)$",
+		.help = "Where limits and audit are kept: sqlite:/path, or postgresql://... as libpq reads it."},
+	[TOP_DATABASE_AWAY] = {.name = "database-away", .type = OPTION_WORD, .words = away_words,
+		.help = "What happens to mail while the database cannot be reached; else what on-failure says."},
+	[TOP_RELAYS] = {.name = "relays", .type = OPTION_NUMBER, .min = 1, .max = 1000,
+		.help = "How many relays share the database; each grants that share of a limit while it is away."},
+	[TOP_LOCAL_DATABASE] = {.name = "local-database", .type = OPTION_TEXT, .pattern = "^sqlite:.+$",
+		.help = "Where this relay keeps what it grants while the database is away: sqlite:/path."},
 	[TOP_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words, .standard = "enforce",
 		.help = "Whether mail is stopped, or let through with a record of what would have been done."},
 	[TOP_ON_FAILURE] = {.name = "on-failure", .type = OPTION_WORD, .words = on_failure_words,
@@ -167,6 +192,8 @@ static const struct option top_options[] = {
 		.help = "Further files, such as apps.d/*.yaml, in sorted order; each adds tenants, signing, apps or rules."},
 	[TOP_AUDIT] = {.name = "audit", .type = OPTION_BLOCK, .block = &schema_audit,
 		.help = "What is recorded of each message."},
+	[TOP_NOTIFY] = {.name = "notify", .type = OPTION_BLOCK, .block = &schema_notify,
+		.help = "Who is told that a limit is near, reached and free again."},
 	[TOP_TENANTS] = {.name = "tenants", .type = OPTION_NAMED, .block = &schema_tenant, .in_include = true,
 		.help = "The Microsoft 365 tenants, by name."},
 	[TOP_SIGNING] = {.name = "signing", .type = OPTION_SIGNING, .block = &schema_signing, .in_include = true,

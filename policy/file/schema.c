@@ -106,6 +106,7 @@ static const struct unit_word duration_units[] = {
 	{"seconds", 1}, {"second", 1}, {"minutes", 60}, {"minute", 60}, {"hours", 3600}, {"hour", 3600},
 	{"days", 86400}, {"day", 86400}, {"weeks", 604800}, {"week", 604800}, {NULL, 0},
 };
+static const struct unit_word percent_units[] = {{"%", 1}, {NULL, 0}};
 static const struct unit_word no_units[] = {{"", 1}, {NULL, 0}};
 
 static bool
@@ -131,6 +132,10 @@ add_amount(struct text *t, uint64_t v, enum option_type type)
 {
 	if (type == OPTION_DURATION && v % 86400 == 0)
 		text_printf(t, "%llu day%s", (unsigned long long)(v / 86400), v == 86400 ? "" : "s");
+	else if (type == OPTION_DURATION)
+		text_printf(t, "%llu minute%s", (unsigned long long)(v / 60), v == 60 ? "" : "s");
+	else if (type == OPTION_PERCENT)
+		text_printf(t, "%llu%%", (unsigned long long)v);
 	else if (type == OPTION_SIZE && v >= 1 << 30 && v % (1 << 30) == 0)
 		text_printf(t, "%lluG", (unsigned long long)(v >> 30));
 	else if (type == OPTION_SIZE && v % (1 << 10) == 0)
@@ -153,6 +158,9 @@ read_number(const struct option *o, const char *s, const struct node *n, uint64_
 	} else if (o->type == OPTION_DURATION) {
 		units = duration_units;
 		expected = "a time such as 12 hours or 90 days";
+	} else if (o->type == OPTION_PERCENT) {
+		units = percent_units;
+		expected = "a share such as 80%";
 	}
 	if (!read_amount(s, units, r)) {
 		node_error(problems, n, "\"%s\" is no value of \"%s\"; expected %s", s, o->name, expected);
@@ -182,6 +190,7 @@ read_text(const struct option *o, const char *s, const struct node *n, struct va
 	case OPTION_NUMBER:
 	case OPTION_SIZE:
 	case OPTION_DURATION:
+	case OPTION_PERCENT:
 		return read_number(o, s, n, &v->number, problems);
 	default:
 		return true;
@@ -191,7 +200,7 @@ read_text(const struct option *o, const char *s, const struct node *n, struct va
 static bool
 is_scalar(enum option_type t)
 {
-	return t <= OPTION_DURATION;
+	return t <= OPTION_PERCENT;
 }
 
 /* Nothing after the colon. */

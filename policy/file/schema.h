@@ -18,6 +18,7 @@ enum option_type {
 	OPTION_NUMBER,
 	OPTION_SIZE,            /* octets: 1024, 10M */
 	OPTION_DURATION,        /* seconds: 90 days */
+	OPTION_PERCENT,         /* 80%; the number is 80 */
 	OPTION_LIST,            /* of text; one text is a list of one */
 	OPTION_BLOCK,           /* a mapping with the options of `block` */
 	OPTION_BLOCKS,          /* a list of such mappings */
@@ -55,10 +56,15 @@ struct value {
 };
 
 enum {
-	TOP_LISTEN, TOP_DATABASE, TOP_MODE, TOP_ON_FAILURE, TOP_UNKNOWN_CLIENTS, TOP_INCLUDE,
-	TOP_AUDIT, TOP_TENANTS, TOP_SIGNING, TOP_APPS, TOP_RULES, TOP_COUNT
+	TOP_LISTEN, TOP_DATABASE, TOP_DATABASE_AWAY, TOP_RELAYS, TOP_LOCAL_DATABASE, TOP_MODE, TOP_ON_FAILURE,
+	TOP_UNKNOWN_CLIENTS, TOP_INCLUDE, TOP_AUDIT, TOP_NOTIFY, TOP_TENANTS, TOP_SIGNING, TOP_APPS, TOP_RULES,
+	TOP_COUNT
 };
 enum { AUDIT_KEEP, AUDIT_SUBJECTS, AUDIT_DURABILITY, AUDIT_COUNT };
+enum {
+	NOTIFY_OPTION_COMMAND, NOTIFY_OPTION_MAIL, NOTIFY_OPTION_ADMIN, NOTIFY_OPTION_FROM, NOTIFY_OPTION_SENDMAIL,
+	NOTIFY_OPTION_QUIET, NOTIFY_OPTION_AT, NOTIFY_OPTIONS
+};
 enum {
 	TENANT_ACCEPTED_DOMAINS, TENANT_ACCEPTED_DOMAINS_MAX_AGE, TENANT_CONNECTOR_AUTH, TENANT_NEXT_HOP, TENANT_LICENSES,
 	TENANT_MODE, TENANT_LIMITS, TENANT_COUNT
@@ -77,8 +83,8 @@ enum {
 	RULE_ACTION, RULE_TAG_FIELD, RULE_MESSAGE, RULE_CONTACT, RULE_MODE, RULE_OPTIONS
 };
 
-extern const struct block schema_top, schema_audit, schema_tenant, schema_signing, schema_key, schema_app,
-	schema_rule;
+extern const struct block schema_top, schema_audit, schema_notify, schema_tenant, schema_signing, schema_key,
+	schema_app, schema_rule;
 
 /* Reads the members of a mapping into v[0 .. block->n - 1], with an error for
  * each that is unknown, missing or not of its type. `is_included`: only what

@@ -91,6 +91,9 @@ write_option(struct jsonv *to, const struct option *o)
 	case OPTION_DURATION:
 		write_either(to, NULL, "^[0-9]+ *(second|minute|hour|day|week)s?$");
 		break;
+	case OPTION_PERCENT:
+		write_either(to, NULL, "^[0-9]+ *%$");
+		break;
 	case OPTION_LIST:
 		write_list(to);
 		break;

@@ -270,6 +270,156 @@ test_signing_subdomains(void **state)
 	problems_free(&problems);
 }
 
+/* A policy with these lines at the top level and this owner of its app. */
+static const char *
+with_top(const char *lines, const char *owner)
+{
+	static char yaml[2000];
+
+	folder_write("d.csv", "contoso.com\n");
+	snprintf(yaml, sizeof yaml, "%s"
+		 "listen: unix:/m\n"
+		 "tenants:\n"
+		 "  contoso: {accepted-domains: d.csv, next-hop: mx.example}\n"
+		 "apps:\n"
+		 "  - {name: one, tenant: contoso, clients: 10.0.0.1, method: acs, senders: a@contoso.com%s}\n", lines, owner);
+	return yaml;
+}
+
+/* What a load says of these lines: nothing, or one error or warning. */
+struct top_row {
+	const char *lines, *owner;
+	bool is_error;
+	unsigned line, column;
+	const char *words;      /* NULL: nothing is wrong */
+};
+
+static void
+check_top(const struct top_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct problems *problems;
+		struct policy *p = folder_load(with_top(rows[i].lines, rows[i].owner), &problems);
+
+		if (problems_count(problems) != (rows[i].words == NULL ? 0 : 1)) {
+			problems_print(problems, stderr);
+			fail_msg("row %zu: %zu problems", i, problems_count(problems));
+		}
+		if (rows[i].words != NULL)
+			folder_expect(problems, rows[i].is_error, "p.yaml", rows[i].line, rows[i].column, rows[i].words);
+		assert_int_equal(p == NULL, rows[i].is_error);
+		policy_unref(&p);
+		problems_free(&problems);
+	}
+}
+
+static void
+test_database(void **state)
+{
+	static const struct top_row rows[] = {
+		{"database: sqlite:/a\n", "", false, 0, 0, NULL},
+		{"database: postgresql://db.contoso.com/postern\n", "", false, 0, 0, NULL},
+		{"database: postgres://postern@db:5433/postern?sslmode=verify-full\n", "", false, 0, 0, NULL},
+		{"database: postgresql:///postern\n", "", false, 0, 0, NULL},
+		{"database: postgresql://\n", "", true, 1, 11, "expected postgresql:// and a host or a database"},
+		{"database: \"postgresql://a b/c\"\n", "", true, 1, 11, "without blanks"},
+		{"database: postgresql:/db/postern\n", "", true, 1, 11, "expected sqlite:/path or postgresql://..."},
+		{"database: mysql://db/postern\n", "", true, 1, 11, "expected sqlite:/path or postgresql://..."},
+		{"database: postgresql://postern:secret@db/postern\n", "", false, 1, 11, "the password of the database"},
+		{"database: postgresql://db/postern?user=a&password=secret\n", "", false, 1, 11, "passfile=/path"},
+		{"database: postgresql://db:5432/a:b@c\n", "", false, 0, 0, NULL},
+		{"database-away: accept\n", "", false, 0, 0, NULL},
+		{"database-away: never\n", "", true, 1, 16, "expected one of tempfail, accept, local-share"},
+		{"relays: 2\n", "", false, 1, 1, "\"relays\" is of no use without \"database-away: local-share\""},
+		{"database-away: tempfail\nlocal-database: sqlite:/l\n", "", false, 2, 1, "\"local-database\" is of no use"},
+		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\nlocal-database: sqlite:l.db\n", "",
+		 false, 0, 0, NULL},
+		{"database: postgres://db\ndatabase-away: local-share\nlocal-database: sqlite:l.db\n", "", true, 2, 16,
+		 "local-share needs \"relays\""},
+		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\n", "", true, 2, 16,
+		 "local-share needs \"local-database\""},
+		{"database-away: local-share\nrelays: 4\nlocal-database: sqlite:l.db\n", "", true, 1, 16,
+		 "a database that relays share"},
+		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\nlocal-database: postgres://e\n", "", true,
+		 4, 17, "expected sqlite:/path"},
+		{"database: postgres://db\nrelays: 0\n", "", true, 2, 9, "expected 1 to 1000"},
+	};
+	struct problems *problems;
+	struct policy *p;
+
+	(void)state;
+	check_top(rows, sizeof rows / sizeof rows[0]);
+	p = folder_load_good(with_top(rows[15].lines, ""), &problems);
+	assert_string_equal(p->database, "postgres://db");
+	assert_int_equal(p->database_away, AWAY_LOCAL_SHARE);
+	assert_int_equal(p->relays, 4);
+	assert_string_equal(p->local_database + strlen("sqlite:"), folder_path("l.db"));
+	policy_unref(&p);
+	problems_free(&problems);
+	p = folder_load_good(with_top("", ""), &problems);
+	assert_int_equal(p->database_away, AWAY_ON_FAILURE);
+	assert_string_equal(p->local_database, "");
+	policy_unref(&p);
+	problems_free(&problems);
+}
+
+#define TO_OWNER "notify: {mail: owner, from: p@contoso.com}\n"
+
+static void
+test_notify(void **state)
+{
+	static const struct top_row rows[] = {
+		{"notify: {}\n", "", false, 0, 0, NULL},
+		{"notify: {command: /bin/sh, quiet: 5 minutes, at: 95 %}\n", "", false, 0, 0, NULL},
+		{"notify: {command: /nowhere/at-all}\n", "", false, 1, 19, "no program that could be run"},
+		{"notify: {command: bin/sh}\n", "", true, 1, 19, "no path from the root"},
+		{"notify: {command: /bin/sh -c true}\n", "", false, 1, 19, "no program"},
+		{"notify: {sendmail: sendmail}\n", "", true, 1, 20, "no path from the root"},
+		{"notify: {mail: everybody}\n", "", true, 1, 16, "expected one of no, owner, admin, both"},
+		{"notify: {at: 80}\n", "", true, 1, 14, "expected a share such as 80%"},
+		{"notify: {at: 100%}\n", "", true, 1, 14, "expected 1% to 99%"},
+		{"notify: {quiet: 59 seconds}\n", "", true, 1, 17, "expected 1 minute to 31 days"},
+		{"notify: {admin: postmaster}\n", "", true, 1, 17, "expected one such as postmaster@contoso.com"},
+		{"notify: {admin: \"joe x\"}\n", "", true, 1, 21, "is no address: "},
+		{"notify: {mail: admin, from: p@contoso.com}\n", "", true, 1, 16, "needs \"admin\""},
+		{"notify: {mail: both, from: p@contoso.com}\n", ", owner: o@x.example", true, 1, 16, "needs \"admin\""},
+		{"notify: {mail: owner}\n", ", owner: o@x.example", true, 1, 16, "needs \"from\""},
+		{"notify: {mail: admin, admin: a@x.example, from: p@x.example}\n", "", false, 1, 49, "x.example is no accepted"},
+		{"notify: {mail: admin, admin: a@x.example, from: p@contoso.com}\n", "", false, 0, 0, NULL},
+		{TO_OWNER, ", owner: o@x.example", false, 0, 0, NULL},
+		{TO_OWNER, "", false, 6, 5, "app \"one\": it has no owner"},
+		{TO_OWNER, ", owner: Joe", false, 6, 5, "\"Joe\" is no address"},
+		{"notify: {mail: both, admin: a@x.example, from: p@contoso.com}\n", "", false, 0, 0, NULL},
+		{"notify: {mail: both, admin: a@x.example, from: p@contoso.com}\n", ", owner: Joe", false, 6, 5, "no address"},
+		{"notify: {mail: admin, admin: a@x.example, from: p@contoso.com}\n", ", owner: Joe", false, 0, 0, NULL},
+		{"notify: {colour: red}\n", "", true, 1, 10, "unknown option \"colour\" in the notify block"},
+	};
+	struct problems *problems;
+	struct policy *p;
+
+	(void)state;
+	check_top(rows, sizeof rows / sizeof rows[0]);
+	p = folder_load_good(with_top("notify: {command: /bin/sh, mail: both, admin: A@X.example, from: p@contoso.com, "
+				      "sendmail: /bin/cat, quiet: 2 hours, at: 90%}\n", ""), &problems);
+	assert_string_equal(p->notify.command, "/bin/sh");
+	assert_int_equal(p->notify.mail, NOTIFY_BOTH);
+	assert_string_equal(p->notify.admin, "A@x.example");
+	assert_string_equal(p->notify.from, "p@contoso.com");
+	assert_string_equal(p->notify.sendmail, "/bin/cat");
+	assert_int_equal(p->notify.quiet, 7200);
+	assert_int_equal(p->notify.at, 90);
+	policy_unref(&p);
+	problems_free(&problems);
+	p = folder_load_good(with_top("", ""), &problems);
+	assert_string_equal(p->notify.command, "");
+	assert_int_equal(p->notify.mail, NOTIFY_NO);
+	assert_string_equal(p->notify.sendmail, "/usr/sbin/sendmail");
+	assert_int_equal(p->notify.quiet, 3600);
+	assert_int_equal(p->notify.at, 80);
+	policy_unref(&p);
+	problems_free(&problems);
+}
+
 /* Whether the load warns that the second app is hidden by the first; each is
  * given by what it matches. */
 static bool
@@ -338,6 +488,8 @@ main(void)
 		cmocka_unit_test(test_included_mistakes),
 		cmocka_unit_test(test_included_nothing),
 		cmocka_unit_test(test_signing_subdomains),
+		cmocka_unit_test(test_database),
+		cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_hidden_app),
 	};
 
