@@ -17,7 +17,7 @@
 /* The parts of a message replace what a message of the same id left behind. */
 static const char *const statements[STATEMENTS] = {
 	[MESSAGE] = "INSERT INTO messages (" MESSAGE_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-		"?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING",
 	[RECIPIENT] = "INSERT INTO recipients VALUES (?,?,?,?,?,?,?) ON CONFLICT (message_id, number) DO UPDATE SET"
 		" address = excluded.address, domain = excluded.domain, place = excluded.place,"
 		" accepted = excluded.accepted, reason = excluded.reason",
@@ -144,6 +144,7 @@ bind_message_who(struct db_query *st, int *i, const struct record *r)
 		db_bind_text(st, i, sender[k]);
 }
 
+/* DB_CONSTRAINT: it is recorded already. */
 static enum db_result
 write_message(struct backend *b, const struct record *r)
 {
@@ -151,6 +152,7 @@ write_message(struct backend *b, const struct record *r)
 	const char *const first[] = { r->relay, r->queue_id, r->stage, r->verdict, r->reason };
 	const char *const then[] = { r->enhanced, r->text, r->would, r->would_reason, r->would_text, r->mode };
 	const int64_t sizes[] = { r->size, r->recipients, r->internal, r->external, r->local };
+	enum db_result rc;
 	int i = 0;
 
 	db_bind_text(st, &i, r->id);
@@ -168,7 +170,10 @@ write_message(struct backend *b, const struct record *r)
 	db_bind_text(st, &i, r->policy);
 	db_bind_text(st, &i, r->trace);
 	db_bind_int(st, &i, r->decide_us);
-	return db_send(st);
+	if (b->is_shared)
+		return db_send(st); /* which ids are recorded was asked for the whole batch */
+	rc = db_run(st);
+	return rc == DB_DONE && db_changes(b->db) == 0 ? DB_CONSTRAINT : rc;
 }
 
 static enum db_result
