@@ -24,6 +24,7 @@ struct db_ops {
 	enum db_result (*step)(struct db_query *q);
 	void (*reset)(struct db_query *q);
 	enum db_result (*send)(struct db_query *q);
+	enum db_result (*ask)(struct db_query *q);    /* NULL: step() does it */
 	enum db_result (*flush)(struct db *d);
 	enum db_result (*rollback)(struct db *d);
 	const char *(*text)(struct db_query *q, int column);

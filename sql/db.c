@@ -134,6 +134,12 @@ db_send(struct db_query *q)
 }
 
 enum db_result
+db_ask(struct db_query *q)
+{
+	return q->db->ops->ask == NULL ? DB_DONE : q->db->ops->ask(q);
+}
+
+enum db_result
 db_flush(struct db *d)
 {
 	return d->ops->flush(d);

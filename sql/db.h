@@ -97,6 +97,10 @@ enum db_result db_run(struct db_query *q);
  * constraint is a failure here), the next db_run(), db_step(), db_exec() or db_flush() is
  * DB_FAILED and does nothing itself; where it is known already, so is this. */
 enum db_result db_send(struct db_query *q);
+/* Sends a query whose rows the first db_step() gets, so that several share one round trip.
+ * Nothing but db_send(), db_ask() and the db_step()s of what was asked, in that order, may come
+ * between. SQLite waits for db_step(). */
+enum db_result db_ask(struct db_query *q);
 /* Waits for all that was sent: DB_DONE or DB_FAILED. */
 enum db_result db_flush(struct db *d);
 

@@ -9,6 +9,7 @@ libsql_a_SOURCES = \
 	sql/memory.c \
 	sql/backend-private.h \
 	sql/held.c \
+	sql/postgres.c \
 	sql/prune.c \
 	sql/read.c \
 	sql/rehearsal.c \
@@ -27,7 +28,7 @@ EXTRA_DIST += $(SCHEMA_TEXTS) \
 	sql/queries/who-sends-as-whom.sql
 
 # The SQL files as strings, named DIALECT_FILE.
-SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql
+SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql sql/postgres/002-initial.sql
 BUILT_SOURCES += sql/schema-texts.h
 CLEANFILES += sql/schema-texts.h
 sql/schema-texts.h: $(SCHEMA_TEXTS)

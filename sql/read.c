@@ -13,6 +13,9 @@
 #include "sql/backend-private.h"
 #include "sql/limit-clock.h"
 
+/* Milliseconds that a server has to let us in. */
+#define OPEN_MS 10000
+
 struct reader {
 	struct db *db;
 };
@@ -43,16 +46,19 @@ reader_close(void *reader)
 void *
 reader_open(const char *url, char *error_r, size_t error_size)
 {
-	const char *path = url + strlen("sqlite:"), *error = "memory is short";
+	const char *path = strncmp(url, "sqlite:", 7) == 0 ? url + 7 : NULL, *error = "memory is short";
 	struct reader *r = calloc(1, sizeof *r);
+	char shown[300], words[300] = "";
 
-	if (r != NULL && access(path, R_OK) != 0)
+	if (r != NULL && path != NULL && access(path, R_OK) != 0)
 		error = strerror(errno);
 	else if (r != NULL)
-		r->db = db_open(url, DB_READ, 0, &error, NULL, 0);
+		r->db = db_open(url, DB_READ, OPEN_MS, &error, words, sizeof words);
 	if (r != NULL && r->db != NULL && (error = schema_check(r->db)) == NULL)
 		return r;
-	snprintf(error_r, error_size, "%s: %s", path, error);
+	db_shown_url(url, shown, sizeof shown);
+	snprintf(error_r, error_size, "%s: %s%s%s%s", path != NULL ? path : shown, error, words[0] != '\0' ? " (" : "",
+		 words, words[0] != '\0' ? ")" : "");
 	if (r != NULL)
 		reader_close(r);
 	return NULL;

@@ -392,10 +392,10 @@ admit_one(struct backend *b, struct admit *a, const char **error_r)
 	bool stopped = false;
 	enum db_result rc;
 
-	if (counters == NULL) {
+	if (counters == NULL)
 		*error_r = "memory is short";
+	if (*error_r != NULL)
 		return DB_DONE;
-	}
 	rc = rows_weigh(b, counters, a->charges, a->n_charges, error_r);
 	if (rc != DB_DONE || *error_r != NULL)
 		return rc;

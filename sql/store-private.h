@@ -90,5 +90,7 @@ struct record *record_copy(struct arena *arena, const struct record *r);
 
 extern const struct store_ops store_sqlite_ops;
 extern const struct store_ops store_memory_ops;
+extern const struct store_ops store_postgres_ops;
+extern const struct store_ops store_postgres_short_ops;
 
 #endif

@@ -23,7 +23,9 @@ struct store {
 static const struct store_ops *
 find_ops(const char *url)
 {
-	static const struct store_ops *const all[] = { &store_sqlite_ops, &store_memory_ops };
+	static const struct store_ops *const all[] = {
+		&store_sqlite_ops, &store_postgres_ops, &store_postgres_short_ops, &store_memory_ops,
+	};
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (strncmp(url, all[i]->scheme, strlen(all[i]->scheme)) == 0)
@@ -42,7 +44,7 @@ store_open(const struct store_options *options, char *error_r, size_t error_size
 	}
 	s->ops = find_ops(options->url);
 	if (s->ops == NULL) {
-		snprintf(error_r, error_size, "%s: not a store; use sqlite:/path/to/file", options->url);
+		snprintf(error_r, error_size, "%s: not a store; use sqlite:/path/to/file or postgresql://HOST/DATABASE", options->url);
 		free(s);
 		return NULL;
 	}
@@ -131,7 +133,7 @@ store_reader_open(const char *url, char *error_r, size_t error_size)
 	}
 	r->ops = find_ops(url);
 	if (r->ops == NULL || r->ops->reader_open == NULL)
-		snprintf(error_r, error_size, "%s: there is nothing to read from; use sqlite:/path/to/file", url);
+		snprintf(error_r, error_size, "%s: there is nothing to read from; use sqlite:/path/to/file or postgresql://HOST/DATABASE", url);
 	else
 		r->reader = r->ops->reader_open(url, error_r, error_size);
 	if (r->reader == NULL) {

@@ -34,7 +34,7 @@ enum store_durability {
 };
 
 struct store_options {
-	const char *url;          /* "sqlite:/path"; "memory:" for the fake */
+	const char *url;          /* "sqlite:/path", "postgresql://..."; "memory:" for the fake */
 	enum store_durability durability;
 	const char *relay;        /* this host's name */
 	const struct clock *clock;
@@ -42,6 +42,7 @@ struct store_options {
 	 * see; at most once a minute for the same fault. */
 	void (*log)(void *context, bool is_error, const char *line);
 	void *log_context;
+	int64_t server_skew_ms;   /* for tests: added to the time of a database server */
 };
 
 /* Opens for writing: takes the lock of the one writer, creates or migrates the

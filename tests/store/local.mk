@@ -6,7 +6,7 @@ check_PROGRAMS += tests/store/test_store
 TESTS += tests/store/test_store
 tests_store_test_store_SOURCES = tests/store/test_store.c
 tests_store_test_store_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_store_test_store_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(CMOCKA_LIBS)
+tests_store_test_store_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/store/test_limits_property

@@ -1,0 +1,541 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The store in PostgreSQL, shared by several relays. A batch costs two round trips,
+ * however many messages it holds: the first locks the counters (sorted, so that
+ * no two relays wait for each other) and reads what they hold, the second writes
+ * the rows and commits. Time is the server's, asked under the locks.
+ *
+ * A connection that is lost within COMMIT leaves in doubt whether it was done: the
+ * row of this relay in `relays` has the number of the batch, and tells.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+
+#include "base/json.h"
+#include "sql/backend-private.h"
+
+/* Milliseconds that a connection and a batch may take, and how often a batch is tried. */
+#define OPEN_MS 5000
+#define BATCH_MS 10000
+#define TRIES 3
+/* After a connection that failed none is tried for so long. */
+#define REST_MS 2000
+
+enum own_statement {
+	BEGIN, COMMIT, LIMITS_MAKE, LIMITS_LOCK, USE_ALL, WAITING_ALL, NOW, IDS, RELAY_BATCH, RELAY_NOTE, PRUNER, OWN
+};
+
+/* A counter that this transaction has locked. */
+struct locked {
+	int64_t id;
+	struct counter *counter;
+	struct window window;
+	uint64_t waiting;
+};
+
+struct postgres {
+	struct backend b;         /* first: the rest of sql/ knows no more */
+	struct db_query *own[OWN];
+	char *url;
+	char *relay;
+	int64_t batch;            /* the number of the present transaction */
+	int64_t rest_until;       /* boot clock */
+	const char *error;        /* why there is no connection */
+	char words[300];          /* what the server said of it */
+	_Atomic int64_t offset;   /* limits' clock less boot clock */
+	struct locked *locked;
+	size_t n_locked, locked_room;
+};
+
+/* The counters of a batch, as one parameter. */
+#define COUNTERS "json_to_recordset(CAST(? AS JSON)) AS c" \
+	"(n BIGINT, scope TEXT, unit BIGINT, period BIGINT, key TEXT, name TEXT, count BIGINT)"
+#define SAME "l.scope = c.scope AND l.unit = c.unit AND l.period = c.period AND l.key = c.key"
+
+static const char *const own_statements[OWN] = {
+	[BEGIN] = "BEGIN",
+	[COMMIT] = "COMMIT",
+	[LIMITS_MAKE] = "INSERT INTO limits (scope, unit, period, key, name, count)"
+		" SELECT c.scope, c.unit, c.period, c.key, c.name, c.count FROM " COUNTERS
+		" WHERE NOT EXISTS (SELECT 1 FROM limits l WHERE " SAME ")"
+		" ORDER BY c.scope, c.unit, c.period, c.key ON CONFLICT DO NOTHING",
+	[LIMITS_LOCK] = "SELECT l.id, c.n FROM limits l JOIN " COUNTERS " ON " SAME
+		" ORDER BY l.scope, l.unit, l.period, l.key FOR UPDATE OF l",
+	[USE_ALL] = "SELECT u.limit_id, u.slot, u.used FROM limit_use u JOIN limits l ON l.id = u.limit_id"
+		" JOIN " COUNTERS " ON " SAME " ORDER BY u.limit_id, u.slot",
+	[WAITING_ALL] = "SELECT h.limit_id, count(*) FROM held_charges h JOIN limits l ON l.id = h.limit_id"
+		" JOIN " COUNTERS " ON " SAME " WHERE h.over = 1 GROUP BY h.limit_id",
+	[NOW] = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+	[IDS] = "SELECT i.n FROM json_to_recordset(CAST(? AS JSON)) AS i(n BIGINT, id TEXT)"
+		" JOIN messages m ON m.id = i.id",
+	[RELAY_BATCH] = "SELECT batch FROM relays WHERE relay = ?",
+	[RELAY_NOTE] = "INSERT INTO relays VALUES (?, ?, ?, ?) ON CONFLICT (relay) DO UPDATE SET"
+		" seen = excluded.seen, batch = excluded.batch, version = excluded.version",
+	/* Of the relays that were there lately one deletes what is old. */
+	[PRUNER] = "SELECT relay FROM relays WHERE seen > ? ORDER BY relay LIMIT 1",
+};
+
+static const char recorded[] = "a message of this id is already recorded";
+
+static int64_t
+boot_ms(const struct postgres *p)
+{
+	return p->b.options.clock->boot_ms(p->b.options.clock->context);
+}
+
+static void
+close_db(struct postgres *p)
+{
+	for (int i = 0; i < OWN; i++)
+		db_finalize(&p->own[i]);
+	backend_close(&p->b);
+}
+
+static int
+prepare(struct postgres *p)
+{
+	for (int i = 0; i < OWN; i++)
+		if ((p->own[i] = db_prepare(p->b.db, own_statements[i])) == NULL)
+			return -1;
+	return backend_prepare(&p->b);
+}
+
+/* NULL, or what is wrong; then there is no connection. */
+static const char *
+open_db(struct postgres *p)
+{
+	if (p->b.db != NULL)
+		return NULL;
+	if (boot_ms(p) < p->rest_until)
+		return p->error;
+	p->b.db = db_open(p->url, DB_WRITE, OPEN_MS, &p->error, p->words, sizeof p->words);
+	if (p->b.db != NULL) {
+		db_deadline(p->b.db, BATCH_MS);
+		p->error = schema_migrate(p->b.db);
+		if (p->error == NULL && prepare(p) != 0)
+			p->error = db_error(p->b.db);
+		snprintf(p->words, sizeof p->words, "%s", db_words(p->b.db));
+	}
+	p->b.may_wait = true;
+	if (p->b.db != NULL && p->error == NULL)
+		return NULL;
+	close_db(p);
+	p->rest_until = boot_ms(p) + REST_MS;
+	return p->error;
+}
+
+/* The counters as JSON; false when memory is short. */
+static bool
+write_counters(const struct charge *charges, size_t n, struct text *t)
+{
+	struct jsonv *array = jsonv_new_array();
+	bool good;
+
+	for (size_t i = 0; array != NULL && i < n; i++) {
+		struct jsonv *o = jsonv_add_object(array);
+
+		jsonv_set_integer(o, "n", (int64_t)i);
+		jsonv_set_text(o, "scope", charges[i].scope);
+		jsonv_set_integer(o, "unit", (int64_t)charges[i].unit);
+		jsonv_set_integer(o, "period", charges[i].period);
+		jsonv_set_text(o, "key", charges[i].key);
+		jsonv_set_text(o, "name", charges[i].name);
+		jsonv_set_integer(o, "count", charges[i].count > INT64_MAX ? INT64_MAX : (int64_t)charges[i].count);
+	}
+	good = array != NULL && jsonv_write(array, false, t) == 0;
+	jsonv_free(&array);
+	return good;
+}
+
+static int
+compare_locked(const void *a, const void *b)
+{
+	const struct locked *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static struct locked *
+find_locked(struct postgres *p, int64_t id)
+{
+	const struct locked key = {.id = id};
+
+	return p->n_locked == 0 ? NULL : bsearch(&key, p->locked, p->n_locked, sizeof key, compare_locked);
+}
+
+static bool
+make_room(struct postgres *p, size_t n)
+{
+	struct locked *more;
+
+	p->n_locked = 0;
+	if (n <= p->locked_room)
+		return true;
+	more = realloc(p->locked, n * sizeof *more);
+	if (more == NULL)
+		return false;
+	p->locked = more;
+	p->locked_room = n;
+	return true;
+}
+
+/* Locks the counters and notes which they are. */
+static enum db_result
+lock_counters(struct postgres *p, const struct charge *charges, size_t n)
+{
+	struct db_query *q = p->own[LIMITS_LOCK];
+	enum db_result rc;
+
+	while ((rc = db_step(q)) == DB_ROW && p->n_locked < n) {
+		int64_t at = db_int(q, 1);
+		struct counter *k = at < 0 || (size_t)at >= n ? NULL : usage_find(p->b.usage, &charges[at]);
+
+		if (k != NULL)
+			p->locked[p->n_locked++] = (struct locked){.id = db_int(q, 0), .counter = k};
+	}
+	db_reset(q);
+	qsort(p->locked, p->n_locked, sizeof p->locked[0], compare_locked);
+	return rc == DB_ROW ? DB_DONE : rc;
+}
+
+static enum db_result
+read_counters(struct postgres *p)
+{
+	enum db_result rc;
+	struct locked *k;
+
+	while ((rc = db_step(p->own[USE_ALL])) == DB_ROW)
+		if ((k = find_locked(p, db_int(p->own[USE_ALL], 0))) != NULL)
+			window_add(&k->window, db_int(p->own[USE_ALL], 1), (uint64_t)db_int(p->own[USE_ALL], 2));
+	db_reset(p->own[USE_ALL]);
+	while (rc == DB_DONE && (rc = db_step(p->own[WAITING_ALL])) == DB_ROW)
+		if ((k = find_locked(p, db_int(p->own[WAITING_ALL], 0))) != NULL)
+			k->waiting = (uint64_t)db_int(p->own[WAITING_ALL], 1);
+	db_reset(p->own[WAITING_ALL]);
+	for (size_t i = 0; rc == DB_DONE && i < p->n_locked; i++)
+		usage_set(p->b.usage, p->locked[i].counter, p->locked[i].id, &p->locked[i].window, p->locked[i].waiting);
+	return rc;
+}
+
+static enum db_result
+read_now(struct postgres *p)
+{
+	enum db_result rc = db_step(p->own[NOW]);
+
+	if (rc == DB_ROW) {
+		p->b.now = db_int(p->own[NOW], 0) + p->b.options.server_skew_ms;
+		atomic_store(&p->offset, p->b.now - boot_ms(p));
+	}
+	db_reset(p->own[NOW]);
+	return rc == DB_ROW ? DB_DONE : DB_FAILED;
+}
+
+/* Locks and reads what these charges need; see backend-private.h. */
+static enum db_result
+load_all(struct backend *b, const struct charge *charges, size_t n)
+{
+	static const enum own_statement asked[] = {LIMITS_LOCK, USE_ALL, WAITING_ALL};
+	struct postgres *p = (struct postgres *)b;
+	struct text json = {0};
+	enum db_result rc = DB_DONE;
+	int i = 0;
+
+	if (n == 0)
+		return read_now(p);
+	if (!make_room(p, n) || !write_counters(charges, n, &json)) {
+		text_free(&json);
+		return DB_FAILED;
+	}
+	db_bind_text(p->own[LIMITS_MAKE], &i, text_string(&json));
+	rc = db_send(p->own[LIMITS_MAKE]);
+	for (size_t k = 0; rc == DB_DONE && k < sizeof asked / sizeof asked[0]; k++) {
+		i = 0;
+		db_bind_text(p->own[asked[k]], &i, text_string(&json));
+		rc = db_ask(p->own[asked[k]]);
+	}
+	if (rc == DB_DONE)
+		rc = db_ask(p->own[NOW]);
+	if (rc == DB_DONE)
+		rc = lock_counters(p, charges, n);
+	if (rc == DB_DONE)
+		rc = read_counters(p);
+	if (rc == DB_DONE)
+		rc = read_now(p);
+	text_free(&json);
+	return rc;
+}
+
+/* All charges of a batch side by side; the caller frees them. NULL: no memory. */
+static struct charge *
+collect_charges(const struct batch *batch, size_t *n_r)
+{
+	struct charge *all;
+	size_t n = 0;
+
+	for (size_t i = 0; i < batch->n_admits; i++)
+		n += batch->admits[i]->n_charges;
+	all = calloc(n + 1, sizeof *all);
+	*n_r = 0;
+	for (size_t i = 0; all != NULL && i < batch->n_admits; i++)
+		for (size_t k = 0; k < batch->admits[i]->n_charges; k++)
+			all[(*n_r)++] = batch->admits[i]->charges[k];
+	return all;
+}
+
+/* Asks which of the messages are recorded already; *json is the parameter. */
+static enum db_result
+ask_recorded(struct postgres *p, const struct batch *batch, struct text *json)
+{
+	struct jsonv *array = jsonv_new_array();
+	enum db_result rc = DB_FAILED;
+	int i = 0;
+
+	for (size_t k = 0; array != NULL && k < batch->n_admits; k++) {
+		struct jsonv *o = jsonv_add_object(array);
+
+		jsonv_set_integer(o, "n", (int64_t)k);
+		jsonv_set_text(o, "id", batch->admits[k]->record->id);
+	}
+	if (array != NULL && jsonv_write(array, false, json) == 0) {
+		db_bind_text(p->own[IDS], &i, text_string(json));
+		rc = db_ask(p->own[IDS]);
+	}
+	jsonv_free(&array);
+	return rc;
+}
+
+static const char *
+repeated(const struct batch *batch, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(batch->admits[i]->record->id, batch->admits[n]->record->id) == 0)
+			return recorded;
+	return NULL;
+}
+
+static enum db_result
+read_recorded(struct postgres *p, const struct batch *batch)
+{
+	struct db_query *q = p->own[IDS];
+	enum db_result rc;
+
+	for (size_t k = 0; k < batch->n_admits; k++)
+		batch->admit_errors[k] = repeated(batch, k);
+	while ((rc = db_step(q)) == DB_ROW)
+		if (db_int(q, 0) >= 0 && (size_t)db_int(q, 0) < batch->n_admits)
+			batch->admit_errors[db_int(q, 0)] = recorded;
+	db_reset(q);
+	return rc;
+}
+
+static enum db_result
+begin(struct postgres *p)
+{
+	db_deadline(p->b.db, BATCH_MS);
+	usage_detach(p->b.usage);
+	return db_send(p->own[BEGIN]);
+}
+
+static enum db_result
+end(struct postgres *p)
+{
+	struct db_query *q = p->own[RELAY_NOTE];
+	enum db_result rc;
+	int i = 0;
+
+	db_bind_text(q, &i, p->relay);
+	db_bind_int(q, &i, p->b.now);
+	db_bind_int(q, &i, p->batch);
+	db_bind_text(q, &i, PACKAGE_VERSION);
+	rc = db_send(q);
+	return rc == DB_DONE ? db_run(p->own[COMMIT]) : rc;
+}
+
+static enum db_result
+write_batch(struct postgres *p, const struct batch *batch)
+{
+	size_t n;
+	struct charge *charges = collect_charges(batch, &n);
+	enum db_result rc = charges == NULL ? DB_FAILED : begin(p);
+	struct text ids = {0};
+
+	if (rc == DB_DONE)
+		rc = ask_recorded(p, batch, &ids);
+	if (rc == DB_DONE)
+		rc = load_all(&p->b, charges, n);
+	if (rc == DB_DONE)
+		rc = read_recorded(p, batch);
+	if (rc == DB_DONE)
+		rc = rows_write(&p->b, batch);
+	text_free(&ids);
+	free(charges);
+	return rc == DB_DONE ? end(p) : rc;
+}
+
+/* After a lost connection: whether the batch was committed all the same. */
+static bool
+was_done(struct postgres *p)
+{
+	struct db_query *q = p->own[RELAY_BATCH];
+	bool done;
+	int i = 0;
+
+	db_bind_text(q, &i, p->relay);
+	done = db_step(q) == DB_ROW && db_int(q, 0) == p->batch;
+	db_reset(q);
+	return done;
+}
+
+/* Gives up a transaction; whether to try again. */
+static bool
+failed(struct postgres *p, const char **error_r)
+{
+	bool again = db_is_retryable(p->b.db);
+
+	*error_r = p->error = db_error(p->b.db);
+	snprintf(p->words, sizeof p->words, "%s", db_words(p->b.db));
+	usage_undo(p->b.usage);
+	if (db_is_lost(p->b.db) || db_rollback(p->b.db) != DB_DONE)
+		close_db(p);
+	return again;
+}
+
+static int
+postgres_commit(void *backend, const struct batch *batch, const char **error_r)
+{
+	struct postgres *p = backend;
+	bool again = true;
+
+	p->batch++;
+	for (int i = 0; again && i < TRIES; i++) {
+		if ((*error_r = open_db(p)) != NULL)
+			return -1;
+		if ((i > 0 && was_done(p)) || write_batch(p, batch) == DB_DONE) {
+			usage_keep(p->b.usage, p->b.now);
+			return 0;
+		}
+		again = failed(p, error_r);
+	}
+	return -1;
+}
+
+/* Whether it is this relay that deletes what is old. */
+static bool
+prunes(struct postgres *p)
+{
+	struct db_query *q = p->own[PRUNER];
+	bool mine;
+	int i = 0;
+
+	db_bind_int(q, &i, p->b.now - 600000);
+	mine = db_step(q) == DB_ROW && strcmp(db_text(q, 0), p->relay) == 0;
+	db_reset(q);
+	return mine;
+}
+
+static int
+postgres_prune(void *backend, int64_t before_ms, int max)
+{
+	struct postgres *p = backend;
+	const char *error;
+	int n = 0;
+
+	if (p->b.db == NULL)
+		return -1;
+	p->batch++;
+	if (begin(p) == DB_DONE && load_all(&p->b, NULL, 0) == DB_DONE &&
+	    (!prunes(p) || prune_rows(&p->b, before_ms, max, &n) == DB_DONE) && end(p) == DB_DONE) {
+		usage_keep(p->b.usage, p->b.now);
+		return n;
+	}
+	(void)failed(p, &error);
+	return -1;
+}
+
+static int
+postgres_tend(void *backend, const char **error_r)
+{
+	struct postgres *p = backend;
+
+	if (p->b.db == NULL || !held_may_wait(&p->b))
+		return 0;
+	p->batch++;
+	if (begin(p) == DB_DONE && load_all(&p->b, NULL, 0) == DB_DONE && held_grant(&p->b) == DB_DONE && end(p) == DB_DONE) {
+		usage_keep(p->b.usage, p->b.now);
+		return 0;
+	}
+	(void)failed(p, error_r);
+	return -1;
+}
+
+static void
+postgres_close(void *backend)
+{
+	struct postgres *p = backend;
+
+	if (p->b.usage != NULL)
+		close_db(p);
+	usage_free(&p->b.usage);
+	free(p->b.queue_app);
+	free(p->locked);
+	free(p->url);
+	free(p->relay);
+	free(p);
+}
+
+/* The number of this process' first batch is of no other one's. */
+static int64_t
+first_batch(const struct clock *c)
+{
+	return c->wall_ms(c->context) << 20;
+}
+
+static void *
+postgres_open(const struct store_options *o, char *error_r, size_t error_size)
+{
+	struct postgres *p = calloc(1, sizeof *p);
+	const char *error = "memory is short";
+	char shown[300];
+
+	if (p == NULL) {
+		snprintf(error_r, error_size, "%s", error);
+		return NULL;
+	}
+	p->b.options = *o;
+	p->b.usage = usage_new();
+	p->b.load_all = load_all;
+	p->b.is_shared = true;
+	p->batch = first_batch(o->clock);
+	p->url = strdup(o->url);
+	p->relay = strdup(o->relay);
+	p->b.options.relay = p->relay;
+	if (p->b.usage != NULL && p->url != NULL && p->relay != NULL && (error = open_db(p)) == NULL)
+		return p;
+	db_shown_url(o->url, shown, sizeof shown);
+	snprintf(error_r, error_size, "%s: %s%s%s%s", shown, error, p->words[0] != '\0' ? " (" : "", p->words,
+		 p->words[0] != '\0' ? ")" : "");
+	postgres_close(p);
+	return NULL;
+}
+
+static void
+postgres_peek(void *backend, struct charge *charges, size_t n)
+{
+	struct postgres *p = backend;
+
+	usage_weigh(p->b.usage, NULL, charges, n, boot_ms(p) + atomic_load(&p->offset));
+}
+
+#define OPS \
+	.open = postgres_open, .close = postgres_close, .commit = postgres_commit, .prune = postgres_prune, \
+	.tend = postgres_tend, .peek = postgres_peek, .reader_open = reader_open, .reader_close = reader_close, \
+	.reader_peek = reader_peek, .reader_messages = reader_messages, .reader_refusals = reader_refusals, \
+	.reader_count = reader_count, .reader_limit = reader_limit, .reader_policy = reader_policy
+
+const struct store_ops store_postgres_ops = { .scheme = "postgresql://", OPS };
+const struct store_ops store_postgres_short_ops = { .scheme = "postgres://", OPS };
