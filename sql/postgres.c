@@ -34,6 +34,7 @@ enum own_statement {
 struct locked {
 	int64_t id;
 	struct counter *counter;
+	const struct charge *charge; /* one of its charges */
 	struct window window;
 	uint64_t waiting;
 };
@@ -50,6 +51,7 @@ struct postgres {
 	_Atomic int64_t offset;   /* limits' clock less boot clock */
 	struct locked *locked;
 	size_t n_locked, locked_room;
+	uint64_t choice;          /* counts those of choose_counters() */
 };
 
 /* The counters of a batch, as one parameter. */
@@ -129,23 +131,42 @@ open_db(struct postgres *p)
 	return p->error;
 }
 
+/* Which counters are to be locked: each once, and none that is. */
+static bool
+choose_counters(struct postgres *p, const struct charge *charges, size_t n)
+{
+	p->n_locked = 0;
+	p->choice++;
+	for (size_t i = 0; i < n; i++) {
+		struct counter *k = usage_find(p->b.usage, &charges[i]);
+
+		if (k == NULL)
+			return false;
+		if (k->limit_id == 0 && k->chosen != p->choice)
+			p->locked[p->n_locked++] = (struct locked){.counter = k, .charge = &charges[i]};
+		k->chosen = p->choice;
+	}
+	return true;
+}
+
 /* The counters as JSON; false when memory is short. */
 static bool
-write_counters(const struct charge *charges, size_t n, struct text *t)
+write_counters(const struct postgres *p, struct text *t)
 {
 	struct jsonv *array = jsonv_new_array();
 	bool good;
 
-	for (size_t i = 0; array != NULL && i < n; i++) {
+	for (size_t i = 0; array != NULL && i < p->n_locked; i++) {
+		const struct charge *c = p->locked[i].charge;
 		struct jsonv *o = jsonv_add_object(array);
 
 		jsonv_set_integer(o, "n", (int64_t)i);
-		jsonv_set_text(o, "scope", charges[i].scope);
-		jsonv_set_integer(o, "unit", (int64_t)charges[i].unit);
-		jsonv_set_integer(o, "period", charges[i].period);
-		jsonv_set_text(o, "key", charges[i].key);
-		jsonv_set_text(o, "name", charges[i].name);
-		jsonv_set_integer(o, "count", charges[i].count > INT64_MAX ? INT64_MAX : (int64_t)charges[i].count);
+		jsonv_set_text(o, "scope", c->scope);
+		jsonv_set_integer(o, "unit", (int64_t)c->unit);
+		jsonv_set_integer(o, "period", c->period);
+		jsonv_set_text(o, "key", c->key);
+		jsonv_set_text(o, "name", c->name);
+		jsonv_set_integer(o, "count", c->count > INT64_MAX ? INT64_MAX : (int64_t)c->count);
 	}
 	good = array != NULL && jsonv_write(array, false, t) == 0;
 	jsonv_free(&array);
@@ -173,7 +194,6 @@ make_room(struct postgres *p, size_t n)
 {
 	struct locked *more;
 
-	p->n_locked = 0;
 	if (n <= p->locked_room)
 		return true;
 	more = realloc(p->locked, n * sizeof *more);
@@ -184,23 +204,19 @@ make_room(struct postgres *p, size_t n)
 	return true;
 }
 
-/* Locks the counters and notes which they are. */
+/* Locks the counters and notes which they are; then they are sorted by id. */
 static enum db_result
-lock_counters(struct postgres *p, const struct charge *charges, size_t n)
+lock_counters(struct postgres *p)
 {
 	struct db_query *q = p->own[LIMITS_LOCK];
 	enum db_result rc;
 
-	while ((rc = db_step(q)) == DB_ROW && p->n_locked < n) {
-		int64_t at = db_int(q, 1);
-		struct counter *k = at < 0 || (size_t)at >= n ? NULL : usage_find(p->b.usage, &charges[at]);
-
-		if (k != NULL)
-			p->locked[p->n_locked++] = (struct locked){.id = db_int(q, 0), .counter = k};
-	}
+	while ((rc = db_step(q)) == DB_ROW)
+		if (db_int(q, 1) >= 0 && (size_t)db_int(q, 1) < p->n_locked)
+			p->locked[db_int(q, 1)].id = db_int(q, 0);
 	db_reset(q);
 	qsort(p->locked, p->n_locked, sizeof p->locked[0], compare_locked);
-	return rc == DB_ROW ? DB_DONE : rc;
+	return rc;
 }
 
 static enum db_result
@@ -218,7 +234,9 @@ read_counters(struct postgres *p)
 			k->waiting = (uint64_t)db_int(p->own[WAITING_ALL], 1);
 	db_reset(p->own[WAITING_ALL]);
 	for (size_t i = 0; rc == DB_DONE && i < p->n_locked; i++)
-		usage_set(p->b.usage, p->locked[i].counter, p->locked[i].id, &p->locked[i].window, p->locked[i].waiting);
+		if (p->locked[i].id != 0)
+			usage_set(p->b.usage, p->locked[i].counter, p->locked[i].id, &p->locked[i].window,
+				  p->locked[i].waiting);
 	return rc;
 }
 
@@ -245,12 +263,12 @@ load_all(struct backend *b, const struct charge *charges, size_t n)
 	enum db_result rc = DB_DONE;
 	int i = 0;
 
-	if (n == 0)
-		return read_now(p);
-	if (!make_room(p, n) || !write_counters(charges, n, &json)) {
+	if (!make_room(p, n) || !choose_counters(p, charges, n) || (p->n_locked > 0 && !write_counters(p, &json))) {
 		text_free(&json);
 		return DB_FAILED;
 	}
+	if (p->n_locked == 0)
+		return read_now(p);
 	db_bind_text(p->own[LIMITS_MAKE], &i, text_string(&json));
 	rc = db_send(p->own[LIMITS_MAKE]);
 	for (size_t k = 0; rc == DB_DONE && k < sizeof asked / sizeof asked[0]; k++) {
@@ -261,7 +279,7 @@ load_all(struct backend *b, const struct charge *charges, size_t n)
 	if (rc == DB_DONE)
 		rc = db_ask(p->own[NOW]);
 	if (rc == DB_DONE)
-		rc = lock_counters(p, charges, n);
+		rc = lock_counters(p);
 	if (rc == DB_DONE)
 		rc = read_counters(p);
 	if (rc == DB_DONE)

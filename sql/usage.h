@@ -26,6 +26,7 @@ struct counter {
 	uint64_t waiting_before;
 	struct window before;
 	uint64_t epoch;           /* of usage_detach() when it was last found */
+	uint64_t chosen;          /* the backend's: to be loaded in its choice of this number */
 	int64_t blocked;          /* the grant in which it had no room for an older message */
 	enum unit unit;
 	uint32_t period;
