@@ -36,5 +36,5 @@ postern_SOURCES = \
 	admin/simulate.c \
 	admin/schema.c
 postern_LDADD = liblearn.a libgate.a libsql.a libfile.a libpolicy.a libbase.a \
-	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) \
+	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \
 	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)

@@ -10,5 +10,5 @@ posternd_SOURCES = \
 	milter/reply.c milter/reply.h
 posternd_CFLAGS = $(AM_CFLAGS) $(MILTER_CFLAGS)
 posternd_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a \
-	$(MILTER_LIBS) $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(YAML_LIBS) \
+	$(MILTER_LIBS) $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \
 	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)

@@ -50,5 +50,6 @@ struct db_query {
 bool db_url_is_clear(const char *url);
 
 extern const struct db_ops db_sqlite_ops;
+extern const struct db_ops db_postgres_ops;
 
 #endif

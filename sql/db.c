@@ -7,7 +7,7 @@
 
 #include "sql/db-private.h"
 
-static const struct db_ops *const drivers[] = { &db_sqlite_ops };
+static const struct db_ops *const drivers[] = { &db_sqlite_ops, &db_postgres_ops };
 
 static bool
 has_scheme(const struct db_ops *ops, const char *url)

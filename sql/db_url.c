@@ -26,8 +26,11 @@ static const char *
 skip_hosts(const char *s)
 {
 	for (;; s++) {
-		if (*s == '[')
+		if (*s == '[') {
 			s += strcspn(s, "]@/?");
+			if (*s != ']')
+				return NULL;
+		}
 		s += strcspn(s, ",:@/?");
 		if (*s == ':')
 			s += 1 + strspn(s + 1, "0123456789");

@@ -220,19 +220,40 @@ lock_counters(struct postgres *p)
 }
 
 static enum db_result
-read_counters(struct postgres *p)
+read_use(struct postgres *p)
 {
+	struct db_query *q = p->own[USE_ALL];
 	enum db_result rc;
 	struct locked *k;
 
-	while ((rc = db_step(p->own[USE_ALL])) == DB_ROW)
-		if ((k = find_locked(p, db_int(p->own[USE_ALL], 0))) != NULL)
-			window_add(&k->window, db_int(p->own[USE_ALL], 1), (uint64_t)db_int(p->own[USE_ALL], 2));
-	db_reset(p->own[USE_ALL]);
-	while (rc == DB_DONE && (rc = db_step(p->own[WAITING_ALL])) == DB_ROW)
-		if ((k = find_locked(p, db_int(p->own[WAITING_ALL], 0))) != NULL)
-			k->waiting = (uint64_t)db_int(p->own[WAITING_ALL], 1);
-	db_reset(p->own[WAITING_ALL]);
+	while ((rc = db_step(q)) == DB_ROW)
+		if ((k = find_locked(p, db_int(q, 0))) != NULL)
+			window_add(&k->window, db_int(q, 1), (uint64_t)db_int(q, 2));
+	db_reset(q);
+	return rc;
+}
+
+static enum db_result
+read_waiting(struct postgres *p)
+{
+	struct db_query *q = p->own[WAITING_ALL];
+	enum db_result rc;
+	struct locked *k;
+
+	while ((rc = db_step(q)) == DB_ROW)
+		if ((k = find_locked(p, db_int(q, 0))) != NULL)
+			k->waiting = (uint64_t)db_int(q, 1);
+	db_reset(q);
+	return rc;
+}
+
+static enum db_result
+read_counters(struct postgres *p)
+{
+	enum db_result rc = read_use(p);
+
+	if (rc == DB_DONE)
+		rc = read_waiting(p);
 	for (size_t i = 0; rc == DB_DONE && i < p->n_locked; i++)
 		if (p->locked[i].id != 0)
 			usage_set(p->b.usage, p->locked[i].counter, p->locked[i].id, &p->locked[i].window,
@@ -246,7 +267,9 @@ read_now(struct postgres *p)
 	enum db_result rc = db_step(p->own[NOW]);
 
 	if (rc == DB_ROW) {
-		p->b.now = db_int(p->own[NOW], 0) + p->b.options.server_skew_ms;
+		p->b.now = db_int(p->own[NOW], 0);
+		if (p->b.options.server_skew != NULL)
+			p->b.now += *p->b.options.server_skew;
 		atomic_store(&p->offset, p->b.now - boot_ms(p));
 	}
 	db_reset(p->own[NOW]);

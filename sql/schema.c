@@ -21,6 +21,14 @@ static const char older[] = "its tables are of an older Postern; start posternd 
 static const char *const sqlite_steps[VERSION] = { sqlite_001_initial, sqlite_002_held };
 static const char *const postgres_steps[VERSION] = { "", postgres_002_initial };
 
+/* 1 where PostgreSQL has the table of the version. */
+static int64_t
+has_version(struct db *db)
+{
+	return db_number(db, "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'schema_version' AND relkind = 'r'"
+			     " AND pg_catalog.pg_table_is_visible(oid)");
+}
+
 /* The version, 0 for none, -1 on error. */
 static int64_t
 version_of(struct db *db)
@@ -29,9 +37,8 @@ version_of(struct db *db)
 
 	if (db_dialect(db) == DB_SQLITE)
 		return db_number(db, "PRAGMA user_version");
-	n = db_number(db, "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'schema_version' AND relkind = 'r'"
-			  " AND pg_catalog.pg_table_is_visible(oid)");
-	return n > 0 ? db_number(db, "SELECT version FROM schema_version") : n;
+	n = has_version(db);
+	return n > 0 ? db_number(db, "SELECT coalesce(max(version), 0) FROM schema_version") : n;
 }
 
 static int
@@ -81,11 +88,13 @@ postgres_migrate(struct db *db)
 
 	if (version >= VERSION)
 		return version > VERSION ? newer : NULL;
-	/* Two that create it at once: one of them fails, and finds it the second time. */
+	/* Of several that create it at once all but one may fail, and find it then. */
 	if (version == 0 && db_exec(db, "CREATE TABLE IF NOT EXISTS schema_version"
-				    " (one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL)") != 0 &&
-	    version_of(db) <= 0 && !db_is_retryable(db))
-		return db_error(db);
+				    " (one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL)") != 0) {
+		error = db_error(db);
+		if (has_version(db) != 1)
+			return error;
+	}
 	if (db_exec(db, "INSERT INTO schema_version VALUES (1, 0) ON CONFLICT DO NOTHING") != 0 || db_exec(db, "BEGIN") != 0)
 		return db_error(db);
 	error = postgres_steps_from(db, db_number(db, "SELECT version FROM schema_version FOR UPDATE"));

@@ -42,7 +42,7 @@ struct store_options {
 	 * see; at most once a minute for the same fault. */
 	void (*log)(void *context, bool is_error, const char *line);
 	void *log_context;
-	int64_t server_skew_ms;   /* for tests: added to the time of a database server */
+	const int64_t *server_skew; /* for tests, or NULL: milliseconds added to a server's time */
 };
 
 /* Opens for writing: takes the lock of the one writer, creates or migrates the

@@ -4,12 +4,18 @@
 if HAVE_CMOCKA
 check_PROGRAMS += tests/store/test_store
 TESTS += tests/store/test_store
-tests_store_test_store_SOURCES = tests/store/test_store.c
+tests_store_test_store_SOURCES = tests/store/test_store.c tests/lib/postgres.c tests/lib/postgres.h
 tests_store_test_store_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_store_test_store_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+tests_store_test_store_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 endif
+
+# The same, and what is PostgreSQL's own, on a real server.
+if HAVE_CMOCKA
+TESTS += tests/store/postgres.sh
+endif
+EXTRA_DIST += tests/store/postgres.sh tests/lib/postgres.py
 
 check_PROGRAMS += tests/store/test_limits_property
 TESTS += tests/store/test_limits_property
 tests_store_test_limits_property_SOURCES = tests/store/test_limits_property.c
-tests_store_test_limits_property_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(JANSSON_LIBS)
+tests_store_test_limits_property_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS)

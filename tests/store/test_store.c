@@ -14,13 +14,14 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 
+#include "sql/db.h"
 #include "sql/store.h"
+#include "tests/lib/postgres.h"
 
 static int64_t wall = 1700000000000, boot = 1000000;
 static const char *boot_name = "one";
-static char url[200];
+static char url[600];
 static char directory[100];
 
 static int64_t get_wall(void *c) { (void)c; return wall; }
@@ -32,8 +33,8 @@ static const struct clock test_clock = { get_wall, get_boot, get_name, NULL, NUL
 static struct store *
 open_store(void)
 {
-	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock };
-	char error[300] = "";
+	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock, .server_skew = &boot };
+	char error[600] = "";
 	struct store *s = store_open(&o, error, sizeof error);
 
 	if (s == NULL)
@@ -186,15 +187,11 @@ readers_see_present_use(void **state)
 static int64_t
 count_rows(const char *query)
 {
-	sqlite3 *db = NULL;
-	sqlite3_stmt *st = NULL;
-	int64_t n = -1;
+	const char *error;
+	struct db *db = db_open(url, DB_READ, 5000, &error, NULL, 0);
+	int64_t n = db == NULL ? -1 : db_number(db, query);
 
-	if (sqlite3_open_v2(url + strlen("sqlite:"), &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-	    sqlite3_prepare_v2(db, query, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
-		n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
+	db_close(&db);
 	return n;
 }
 
@@ -281,7 +278,8 @@ send_held(struct store *s, const char *id, const char *app, uint64_t amount)
 	struct admit a = { .record = &r, .charges = c, .n_charges = 2, .settle = settle_held };
 	const char *error = NULL;
 
-	assert_int_equal(store_admit(s, &a, &error), 0);
+	if (store_admit(s, &a, &error) != 0)
+		fail_msg("%s: %s", id, error);
 	assert_int_equal(a.charged, !a.held);
 	return a.charged;
 }
@@ -496,34 +494,183 @@ clean_up(void)
 	rmdir(directory);
 }
 
+/* Nothing is committed while the server is away; what was queued is when it is back. */
+static void
+server_that_goes_and_comes(void **state)
+{
+	struct store *s = open_store();
+	bool charged;
+
+	(void)state;
+	assert_int_equal(try_id(s, "before", 4, &charged), 0);
+	postgres_control("kill");
+	assert_int_equal(try_id(s, "away", 4, &charged), -1);
+	assert_false(charged);
+	assert_int_equal(store_health(s, NULL), -1);
+	postgres_control("start");
+	boot += 2001;                                   /* it is not tried all the time */
+	assert_int_equal(try_id(s, "after", 4, &charged), 0);
+	assert_true(charged);
+	assert_int_equal(try_id(s, "too much", 4, &charged), 0);
+	assert_false(charged);
+	store_close(&s);
+	assert_int_equal(count_rows("SELECT count(*) FROM messages WHERE id IN ('before', 'away', 'after', 'too much')"), 3);
+}
+
+/* A connection that is cut while nobody looks costs nobody a message. */
+static void
+lost_connection_is_made_anew(void **state)
+{
+	struct store *s = open_store();
+	bool charged;
+
+	(void)state;
+	boot += 100000;
+	assert_int_equal(try_id(s, "cut 1", 1, &charged), 0);
+	postgres_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'posternd'"
+		     " AND pid <> pg_backend_pid()");
+	assert_int_equal(try_id(s, "cut 2", 1, &charged), 0);
+	assert_true(charged);
+	store_close(&s);
+}
+
+/* A server that is there and says nothing: the wait ends. */
+static void
+silent_server_is_not_waited_for(void **state)
+{
+	struct store *s = open_store();
+	struct timespec began, ended;
+	bool charged;
+
+	(void)state;
+	boot += 100000;
+	postgres_control("pause");
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	assert_int_equal(try_id(s, "silence", 1, &charged), -1);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	postgres_control("resume");
+	assert_in_range(ended.tv_sec - began.tv_sec, 1, 40);
+	boot += 100000;
+	assert_int_equal(try_id(s, "sound", 1, &charged), 0);
+	store_close(&s);
+}
+
+static void *
+admit_many(void *arg)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < 10; i++)
+		n += charge_one(arg, 1);
+	return (void *)n;
+}
+
+/* Two relays at once, new tables and one limit between them. */
+static void
+relays_share_a_limit(void **state)
+{
+	struct store *a = open_store(), *b = open_store();
+	pthread_t t[8];
+	size_t sum = 0;
+
+	(void)state;
+	boot += 200000;
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, admit_many, i % 2 == 0 ? a : b), 0);
+	for (int i = 0; i < 8; i++) {
+		void *n;
+
+		pthread_join(t[i], &n);
+		sum += (size_t)n;
+	}
+	assert_int_equal(sum, 10);
+	store_close(&a);
+	store_close(&b);
+}
+
+static void *
+open_and_close(void *unused)
+{
+	struct store *s = open_store();
+
+	(void)unused;
+	store_close(&s);
+	return NULL;
+}
+
+static void
+relays_may_start_at_once(void **state)
+{
+	char *fresh = postgres_fresh(), before[sizeof url];
+	pthread_t t[6];
+
+	(void)state;
+	snprintf(before, sizeof before, "%s", url);
+	snprintf(url, sizeof url, "%s", fresh);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, open_and_close, NULL), 0);
+	for (int i = 0; i < 6; i++)
+		pthread_join(t[i], NULL);
+	assert_int_equal(count_rows("SELECT version FROM schema_version"), 2);
+	snprintf(url, sizeof url, "%s", before);
+	free(fresh);
+}
+
+static const struct CMUnitTest all[] = {
+	cmocka_unit_test(limit_holds_and_comes_back),
+	cmocka_unit_test(threads_never_overshoot),
+	cmocka_unit_test(many_limits_for_one_message),
+};
+static const struct CMUnitTest kept[] = {
+	cmocka_unit_test(a_bad_message_fails_alone),
+	cmocka_unit_test(old_rows_are_deleted),
+	cmocka_unit_test(held_mail_goes_in_turn),
+};
+static const struct CMUnitTest sqlite[] = {
+	cmocka_unit_test(readers_see_present_use),
+	cmocka_unit_test(strange_clocks_are_said),
+	cmocka_unit_test(use_survives_restart_and_clock),
+	cmocka_unit_test(moved_file_is_noticed),
+	cmocka_unit_test(second_writer_is_refused),
+};
+static const struct CMUnitTest postgres[] = {
+	cmocka_unit_test(relays_share_a_limit),
+	cmocka_unit_test(relays_may_start_at_once),
+	cmocka_unit_test(lost_connection_is_made_anew),
+	cmocka_unit_test(server_that_goes_and_comes),
+	cmocka_unit_test(silent_server_is_not_waited_for),
+};
+
+static int
+run_postgres(void)
+{
+	char *fresh = postgres_fresh();
+	int rc;
+
+	snprintf(url, sizeof url, "%s", fresh);
+	free(fresh);
+	rc = cmocka_run_group_tests_name("postgresql", all, NULL, NULL);
+	rc += cmocka_run_group_tests_name("postgresql kept", kept, NULL, NULL);
+	rc += cmocka_run_group_tests_name("postgresql only", postgres, NULL, NULL);
+	return rc;
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest both[] = {
-		cmocka_unit_test(limit_holds_and_comes_back),
-		cmocka_unit_test(threads_never_overshoot),
-		cmocka_unit_test(many_limits_for_one_message),
-	};
-	const struct CMUnitTest sqlite[] = {
-		cmocka_unit_test(a_bad_message_fails_alone),
-		cmocka_unit_test(readers_see_present_use),
-		cmocka_unit_test(strange_clocks_are_said),
-		cmocka_unit_test(old_rows_are_deleted),
-		cmocka_unit_test(use_survives_restart_and_clock),
-		cmocka_unit_test(moved_file_is_noticed),
-		cmocka_unit_test(second_writer_is_refused),
-		cmocka_unit_test(held_mail_goes_in_turn),
-	};
 	int rc;
 
+	if (postgres_is_there())
+		return run_postgres();
 	snprintf(url, sizeof url, "memory:");
-	rc = cmocka_run_group_tests_name("memory", both, NULL, NULL);
+	rc = cmocka_run_group_tests_name("memory", all, NULL, NULL);
 	snprintf(directory, sizeof directory, "/tmp/postern-store-XXXXXX");
 	if (mkdtemp(directory) == NULL)
 		return 1;
 	snprintf(url, sizeof url, "sqlite:%s/audit.db", directory);
-	rc += cmocka_run_group_tests_name("sqlite", both, NULL, NULL);
+	rc += cmocka_run_group_tests_name("sqlite", all, NULL, NULL);
 	rc += cmocka_run_group_tests_name("sqlite only", sqlite, NULL, NULL);
+	rc += cmocka_run_group_tests_name("sqlite kept", kept, NULL, NULL);
 	clean_up();
 	return rc;
 }

@@ -31,7 +31,7 @@ check_PROGRAMS += tests/unit/test_snapshot
 TESTS += tests/unit/test_snapshot
 tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c tests/unit/folder.c tests/unit/folder.h
 tests_unit_test_snapshot_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_snapshot_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) \
+tests_unit_test_snapshot_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) \
 	$(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
 endif
 
