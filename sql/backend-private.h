@@ -4,6 +4,8 @@
  * What the backends over db.h share, and the files that write their rows:
  *     sqlite.c  postgres.c  open, transactions, the limits' time
  *     rows.c                messages, charges, refusals, policies
+ *     held.c                mail that waits
+ *     acts.c                what operators asked for
  *     prune.c               what is older than is kept
  *     read.c                the readers
  *     schema.c              versions of the tables
@@ -12,7 +14,9 @@
 #ifndef POSTERN_SQL_BACKEND_PRIVATE_H
 #define POSTERN_SQL_BACKEND_PRIVATE_H
 
+#include "base/text.h"
 #include "sql/db.h"
+#include "sql/requests.h"
 #include "sql/store-private.h"
 #include "sql/usage.h"
 
@@ -20,8 +24,8 @@ enum statement {
 	MESSAGE, RECIPIENT, SIGNATURE, CHARGE, RULE, POLICY_RULE, REFUSAL, LIMIT_FIND, LIMIT_NEW, LIMIT_COUNT,
 	USE_READ, USE_WRITE, USE_PRUNE, OLD_MESSAGES, DROP_MESSAGE, DROP_RECIPIENTS, DROP_SIGNATURES,
 	DROP_CHARGES, DROP_RULES, DROP_REFUSALS, FREE_LIMITS, LOCK_LIMIT, DROP_USE, DROP_LIMIT, ROLLBACK,
-	HELD_NEW, HELD_CHARGE, HELD_COUNT, HELD_QUEUE, HELD_OLDEST, HELD_CHARGES, HELD_GRANT, HELD_CHARGED, DROP_HELD,
-	DROP_HELD_CHARGES, HELD_ANY, HELD_END,
+	HELD_NEW, HELD_CHARGE, HELD_COUNT, HELD_QUEUE, HELD_OLDEST, HELD_CHARGES, HELD_GRANT, HELD_GRANTED, HELD_CHARGED,
+	HELD_OUT, HELD_STATE, HELD_SET, DROP_HELD, DROP_HELD_CHARGES, HELD_ANY, ACT_NEW, ACT_RESULT, DROP_ACTS,
 	STATEMENTS
 };
 
@@ -65,11 +69,30 @@ enum db_result rows_charge(struct backend *b, struct counter *k, const struct ch
 /* Notes that the MTA holds this message. `counters`: of its charges. */
 enum db_result held_add(struct backend *b, const struct admit *a, struct counter *const *counters);
 
+/* A grant that is not confirmed for so long is late; see held.c. */
+#define HELD_LEASE_MS 15000
+
 /* Whether held_grant() has something to do. */
 bool held_may_wait(const struct backend *b);
 
 /* Lets those of the waiting messages of this relay go for which there is room. */
 enum db_result held_grant(struct backend *b);
+
+/* What requests about held mail do: rows of the table in acts.c. */
+enum db_result held_act_release(struct backend *b, const struct operator_request *r, struct text *result);
+enum db_result held_act_confirm(struct backend *b, const struct operator_request *r, struct text *result);
+
+/* Requests take effect, those that did so before aside. Within a transaction, before held_grant(). */
+enum db_result acts_apply(struct backend *b, const struct operator_request *requests, size_t n);
+/* For the functions of the table: the request does nothing; `why` is for the one who asked. */
+void acts_refuse(struct text *result, const char *why);
+/* How long acts are kept beyond the audit, milliseconds; confirmations, of which there are
+ * as many as messages, only for a while. */
+#define ACTS_KEPT_MS (INT64_C(60) * 86400000)
+#define CONFIRMATIONS_KEPT_MS INT64_C(3600000)
+
+/* Wall time of the store's clock. */
+int64_t backend_wall_ms(const struct backend *b);
 
 /* Likewise: see struct store_ops.prune; *n_r: how many were deleted. */
 enum db_result prune_rows(struct backend *b, int64_t before_ms, int max, int *n_r);

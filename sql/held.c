@@ -3,16 +3,22 @@
  *
  * Mail that the MTA holds for a limit: it is let go oldest first, the apps that
  * wait for one limit in turn, when all its limits have room, and charged then.
- * What has no room for an older message has none for a younger one. Whoever talks
- * to the MTA reads here which messages were granted; see postern-release(8).
+ * What has no room for an older message has none for a younger one.
+ *
+ * The releaser (postern release) reads which messages were granted, has the MTA let
+ * them go, and confirms each. While a grant is older than HELD_LEASE_MS and not
+ * confirmed, nobody tells the MTA, and nothing more is granted; the releaser, when it
+ * is there again, leaves such a grant alone and says that it was late, so that the
+ * message waits again for its turn. So what a releaser does after a pause is no burst.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "sql/backend-private.h"
 
-/* Messages looked at in one transaction. */
+/* Messages looked at in one transaction, and at most granted and not confirmed. */
 #define GRANTS_MAX 200
 /* The MTA has put a message into its hold queue when it is that old. */
 #define SETTLED_MS 2000
@@ -31,12 +37,6 @@ struct grant {
 	struct candidate candidate[GRANTS_MAX];
 	int n;
 };
-
-static int64_t
-wall_ms(const struct backend *b)
-{
-	return b->options.clock->wall_ms(b->options.clock->context);
-}
 
 static enum db_result
 add_charge(struct backend *b, const struct admit *a, size_t n, int64_t limit_id)
@@ -78,7 +78,7 @@ held_add(struct backend *b, const struct admit *a, struct counter *const *counte
 	db_bind_text(q, &i, a->record->tenant);
 	db_bind_int(q, &i, limit_id);
 	db_bind_text(q, &i, limit_id != 0 ? "waiting" : "kept");
-	db_bind_int(q, &i, wall_ms(b));
+	db_bind_int(q, &i, backend_wall_ms(b));
 	rc = db_send(q);
 	for (size_t n = 0; rc == DB_DONE && limit_id != 0 && n < a->n_charges; n++) {
 		rc = add_charge(b, a, n, counters[n]->limit_id);
@@ -106,7 +106,7 @@ collect_queue(struct grant *g, int64_t limit_id, const char *app)
 	db_bind_text(q, &i, g->b->options.relay);
 	db_bind_int(q, &i, limit_id);
 	db_bind_text(q, &i, app);
-	db_bind_int(q, &i, wall_ms(g->b) - SETTLED_MS);
+	db_bind_int(q, &i, backend_wall_ms(g->b) - SETTLED_MS);
 	db_bind_int(q, &i, most);
 	while ((rc = db_step(q)) == DB_ROW && g->n < GRANTS_MAX)
 		g->candidate[g->n++] = (struct candidate){
@@ -151,7 +151,7 @@ collect(struct grant *g)
 {
 	int64_t limit_id = g->b->queue_limit;
 	const char *app = g->b->queue_app == NULL ? "" : g->b->queue_app;
-	enum db_result rc;
+	enum db_result rc = DB_DONE;
 	int n = 0;
 
 	while (g->n < GRANTS_MAX && (rc = next_queue(g, &limit_id, &app)) == DB_ROW) {
@@ -231,41 +231,70 @@ has_room(struct grant *g, const struct candidate *c, struct counter *const *coun
 }
 
 static enum db_result
-let_go(struct backend *b, const struct candidate *c, struct counter *const *counters)
+grant(struct backend *b, const char *id, const char *who)
 {
-	static const enum statement ends[] = {HELD_CHARGED, DROP_HELD_CHARGES};
 	struct db_query *q = b->query[HELD_GRANT];
+	int i = 0;
+
+	db_bind_int(q, &i, backend_wall_ms(b));
+	db_bind_text(q, &i, who);
+	db_bind_text(q, &i, id);
+	return db_send(q);
+}
+
+/* Notes whether what it is to be charged was charged. */
+static enum db_result
+mark_charges(struct backend *b, const char *id, bool is_granted)
+{
+	struct db_query *q = b->query[HELD_GRANTED];
 	enum db_result rc;
 	int i = 0;
 
-	db_bind_int(q, &i, wall_ms(b));
-	db_bind_text(q, &i, c->id);
+	db_bind_int(q, &i, is_granted);
+	db_bind_text(q, &i, id);
 	rc = db_send(q);
+	if (rc != DB_DONE || !is_granted)
+		return rc;
+	q = b->query[HELD_CHARGED];
+	i = 0;
+	db_bind_text(q, &i, id);
+	return db_send(q);
+}
+
+/* `who`: the operator who has it go, "" where its turn has come. */
+static enum db_result
+let_go(struct backend *b, const struct candidate *c, struct counter *const *counters, const char *who)
+{
+	enum db_result rc = grant(b, c->id, who);
+
 	for (size_t n = 0; rc == DB_DONE && n < c->n_charges; n++) {
 		rc = rows_charge(b, counters[n], &c->charges[n]);
 		if (c->charges[n].over == OVER_HOLD)
 			usage_wait(b->usage, counters[n], -1);
 	}
-	for (size_t k = 0; rc == DB_DONE && k < sizeof ends / sizeof ends[0]; k++) {
-		i = 0;
-		db_bind_text(b->query[ends[k]], &i, c->id);
-		rc = db_send(b->query[ends[k]]);
-	}
-	return rc;
+	return rc == DB_DONE ? mark_charges(b, c->id, true) : rc;
+}
+
+/* Its counters, and what its charges come to now; NULL when memory is short or the database failed. */
+static struct counter **
+weigh(struct grant *g, struct candidate *c, enum db_result *rc_r)
+{
+	struct counter **counters = usage_room(g->b->usage, c->n_charges);
+	const char *error = counters == NULL ? "memory is short" : NULL;
+
+	*rc_r = error == NULL ? rows_weigh(g->b, counters, c->charges, c->n_charges, &error) : DB_DONE;
+	return *rc_r == DB_DONE && error == NULL ? counters : NULL;
 }
 
 static enum db_result
 consider(struct grant *g, struct candidate *c)
 {
-	struct counter **counters = usage_room(g->b->usage, c->n_charges);
-	const char *error = counters == NULL ? "memory is short" : NULL;
 	enum db_result rc = DB_DONE;
+	struct counter **counters = weigh(g, c, &rc);
 
-	if (error == NULL)
-		rc = rows_weigh(g->b, counters, c->charges, c->n_charges, &error);
-	if (rc != DB_DONE || error != NULL)
+	if (counters == NULL)
 		return rc;
-	return has_room(g, c, counters) ? let_go(g->b, c, counters) : DB_DONE;
+	return has_room(g, c, counters) ? let_go(g->b, c, counters, "") : DB_DONE;
 }
 
 /* All charges of all candidates at once, where the backend can load them so. */
@@ -287,14 +316,40 @@ load_all(struct grant *g)
 	return g->b->load_all(g->b, all, n);
 }
 
+/* How many more can be granted now. */
+static enum db_result
+read_room(struct backend *b, int *room_r)
+{
+	struct db_query *q = b->query[HELD_OUT];
+	int64_t n = 0, oldest = 0;
+	enum db_result rc;
+	int i = 0;
+
+	db_bind_text(q, &i, b->options.relay);
+	if ((rc = db_step(q)) == DB_ROW) {
+		n = db_int(q, 0);
+		oldest = db_int(q, 1);
+	}
+	db_reset(q);
+	*room_r = n == 0 ? GRANTS_MAX : (int)(GRANTS_MAX - n);
+	if (n > 0 && oldest < backend_wall_ms(b) - HELD_LEASE_MS)
+		*room_r = 0;
+	return rc == DB_ROW ? DB_DONE : DB_FAILED;
+}
+
 enum db_result
 held_grant(struct backend *b)
 {
 	struct grant g = {.b = b, .arena = arena_new(0)};
 	enum db_result rc = DB_DONE;
+	int room = 0;
 
-	if (g.arena == NULL)
-		return DB_DONE;
+	if (g.arena != NULL)
+		rc = read_room(b, &room);
+	if (rc != DB_DONE || room <= 0) {
+		arena_free(&g.arena);
+		return rc;
+	}
 	b->grants++;
 	rc = collect(&g);
 	for (int i = 0; rc == DB_DONE && i < g.n; i++)
@@ -302,8 +357,136 @@ held_grant(struct backend *b)
 	if (rc == DB_DONE)
 		rc = load_all(&g);
 	qsort(g.candidate, (size_t)g.n, sizeof g.candidate[0], compare);
-	for (int i = 0; rc == DB_DONE && !arena_failed(g.arena) && i < g.n; i++)
+	for (int i = 0; rc == DB_DONE && !arena_failed(g.arena) && i < g.n && i < room; i++)
 		rc = consider(&g, &g.candidate[i]);
 	arena_free(&g.arena);
 	return rc;
+}
+
+/* The state of a message, "" where it is not held. */
+static enum db_result
+read_state(struct backend *b, const char *id, char *state_r, size_t size)
+{
+	struct db_query *q = b->query[HELD_STATE];
+	enum db_result rc;
+	int i = 0;
+
+	state_r[0] = '\0';
+	db_bind_text(q, &i, id);
+	if ((rc = db_step(q)) == DB_ROW)
+		snprintf(state_r, size, "%s", db_text(q, 0));
+	db_reset(q);
+	return rc == DB_FAILED ? DB_FAILED : DB_DONE;
+}
+
+/* One that waits goes at once, and is charged beyond the counts if need be. */
+static enum db_result
+release_waiting(struct backend *b, const struct operator_request *r)
+{
+	struct grant g = {.b = b, .arena = arena_new(0)};
+	struct candidate c = {.id = r->message_id};
+	enum db_result rc = g.arena == NULL ? DB_FAILED : read_charges(&g, &c);
+	struct counter **counters = NULL;
+
+	if (rc == DB_DONE && !arena_failed(g.arena))
+		counters = weigh(&g, &c, &rc);
+	if (rc == DB_DONE)
+		rc = counters == NULL ? DB_FAILED : let_go(b, &c, counters, r->who);
+	arena_free(&g.arena);
+	return rc;
+}
+
+enum db_result
+held_act_release(struct backend *b, const struct operator_request *r, struct text *result)
+{
+	enum db_result rc;
+	char state[20];
+
+	rc = read_state(b, r->message_id, state, sizeof state);
+	if (rc != DB_DONE)
+		return rc;
+	if (strcmp(state, "waiting") == 0) {
+		text_add(result, "it was charged and goes now");
+		return release_waiting(b, r);
+	}
+	if (strcmp(state, "kept") == 0) {
+		text_add(result, "it goes now; it was charged when it came");
+		return grant(b, r->message_id, r->who);
+	}
+	if (strcmp(state, "granted") == 0 || strcmp(state, "missing") == 0)
+		text_add(result, "its turn had come already");
+	else
+		acts_refuse(result, state[0] == '\0' ? "no message of this id was held" : strcmp(state, "gone") == 0
+			    ? "the MTA does not hold it any more" : "it was released before");
+	return DB_DONE;
+}
+
+static enum db_result
+set_state(struct backend *b, const char *id, const char *state, int64_t time)
+{
+	struct db_query *q = b->query[HELD_SET];
+	int i = 0;
+
+	db_bind_text(q, &i, state);
+	db_bind_int(q, &i, time);
+	db_bind_text(q, &i, id);
+	return db_send(q);
+}
+
+/* Its turn passed and nobody told the MTA: it waits again, at its place. */
+static enum db_result
+wait_again(struct backend *b, const char *id)
+{
+	struct grant g = {.b = b, .arena = arena_new(0)};
+	struct candidate c = {.id = id};
+	enum db_result rc = g.arena == NULL ? DB_FAILED : read_charges(&g, &c);
+	struct counter **counters = NULL;
+
+	if (rc == DB_DONE && !arena_failed(g.arena))
+		counters = weigh(&g, &c, &rc);
+	if (rc == DB_DONE && counters == NULL)
+		rc = DB_FAILED;
+	for (size_t n = 0; rc == DB_DONE && n < c.n_charges; n++)
+		if (c.charges[n].over == OVER_HOLD)
+			usage_wait(b->usage, counters[n], 1);
+	arena_free(&g.arena);
+	b->may_wait = true;
+	if (rc == DB_DONE)
+		rc = mark_charges(b, id, false);
+	return rc == DB_DONE ? set_state(b, id, "waiting", 0) : rc;
+}
+
+static enum db_result
+leave(struct backend *b, const char *id, const char *state)
+{
+	struct db_query *q = b->query[DROP_HELD_CHARGES];
+	enum db_result rc;
+	int i = 0;
+
+	db_bind_text(q, &i, id);
+	rc = db_send(q);
+	return rc == DB_DONE ? set_state(b, id, state, backend_wall_ms(b)) : rc;
+}
+
+enum db_result
+held_act_confirm(struct backend *b, const struct operator_request *r, struct text *result)
+{
+	enum db_result rc;
+	char state[20];
+	bool is_missing;
+
+	rc = read_state(b, r->message_id, state, sizeof state);
+	if (rc != DB_DONE)
+		return rc;
+	is_missing = strcmp(state, "missing") == 0;
+	if (!is_missing && strcmp(state, "granted") != 0) {
+		acts_refuse(result, "it is not granted");
+		return DB_DONE;
+	}
+	text_add(result, "it is noted");
+	if (strcmp(r->what, "late") == 0)
+		return is_missing ? DB_DONE : wait_again(b, r->message_id);
+	if (strcmp(r->what, "missing") == 0)
+		return set_state(b, r->message_id, "missing", 0);
+	return leave(b, r->message_id, r->what);
 }

@@ -25,9 +25,12 @@
 #define TRIES 3
 /* After a connection that failed none is tried for so long. */
 #define REST_MS 2000
+/* How often it looks what operators ask for. */
+#define REQUESTS_MS 1000
 
 enum own_statement {
-	BEGIN, COMMIT, LIMITS_MAKE, LIMITS_LOCK, USE_ALL, WAITING_ALL, NOW, IDS, RELAY_BATCH, RELAY_NOTE, PRUNER, OWN
+	BEGIN, COMMIT, LIMITS_MAKE, LIMITS_LOCK, USE_ALL, WAITING_ALL, NOW, IDS, RELAY_BATCH, RELAY_NOTE, PRUNER, REQUESTS,
+	REQUESTS_TAKEN, OWN
 };
 
 /* A counter that this transaction has locked. */
@@ -46,6 +49,7 @@ struct postgres {
 	char *relay;
 	int64_t batch;            /* the number of the present transaction */
 	int64_t rest_until;       /* boot clock */
+	int64_t asked_ms;         /* likewise: when it last looked for requests */
 	const char *error;        /* why there is no connection */
 	char words[300];          /* what the server said of it */
 	_Atomic int64_t offset;   /* limits' clock less boot clock */
@@ -71,7 +75,7 @@ static const char *const own_statements[OWN] = {
 	[USE_ALL] = "SELECT u.limit_id, u.slot, u.used FROM limit_use u JOIN limits l ON l.id = u.limit_id"
 		" JOIN " COUNTERS " ON " SAME " ORDER BY u.limit_id, u.slot",
 	[WAITING_ALL] = "SELECT h.limit_id, count(*) FROM held_charges h JOIN limits l ON l.id = h.limit_id"
-		" JOIN " COUNTERS " ON " SAME " WHERE h.over = 1 GROUP BY h.limit_id",
+		" JOIN " COUNTERS " ON " SAME " WHERE h.over = 1 AND h.granted = 0 GROUP BY h.limit_id",
 	[NOW] = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 	[IDS] = "SELECT i.n FROM json_to_recordset(CAST(? AS JSON)) AS i(n BIGINT, id TEXT)"
 		" JOIN messages m ON m.id = i.id",
@@ -79,6 +83,9 @@ static const char *const own_statements[OWN] = {
 	[RELAY_NOTE] = "INSERT INTO relays VALUES (?, ?, ?, ?) ON CONFLICT (relay) DO UPDATE SET"
 		" seen = excluded.seen, batch = excluded.batch, version = excluded.version",
 	/* Of the relays that were there lately one deletes what is old. */
+	[REQUESTS] = "SELECT id, time, who, what, limit_name, key, amount, until, message_id FROM requests"
+		" ORDER BY number LIMIT 200",
+	[REQUESTS_TAKEN] = "DELETE FROM requests WHERE id IN (SELECT id FROM acts)",
 	[PRUNER] = "SELECT relay FROM relays WHERE seen > ? ORDER BY relay LIMIT 1",
 };
 
@@ -498,15 +505,49 @@ postgres_prune(void *backend, int64_t before_ms, int max)
 	return -1;
 }
 
+/* What operators asked for. Of the relays that see a request one takes it up. */
+static enum db_result
+apply_requests(struct postgres *p)
+{
+	struct operator_request rows[200];
+	struct arena *arena = arena_new(0);
+	struct db_query *q = p->own[REQUESTS];
+	enum db_result rc = arena == NULL ? DB_FAILED : DB_DONE;
+	size_t n = 0;
+
+	while (rc == DB_DONE && n < sizeof rows / sizeof rows[0] && (rc = db_step(q)) == DB_ROW) {
+		rows[n++] = requests_row(q, arena);
+		rc = DB_DONE;
+	}
+	db_reset(q);
+	if (rc == DB_DONE && n > 0 && !arena_failed(arena))
+		rc = acts_apply(&p->b, rows, n);
+	if (rc == DB_DONE && n > 0)
+		rc = db_send(p->own[REQUESTS_TAKEN]);
+	arena_free(&arena);
+	return rc;
+}
+
+static bool
+is_time(struct postgres *p)
+{
+	bool is = held_may_wait(&p->b) || boot_ms(p) - p->asked_ms >= REQUESTS_MS;
+
+	if (is)
+		p->asked_ms = boot_ms(p);
+	return is;
+}
+
 static int
 postgres_tend(void *backend, const char **error_r)
 {
 	struct postgres *p = backend;
 
-	if (p->b.db == NULL || !held_may_wait(&p->b))
+	if (p->b.db == NULL || !is_time(p))
 		return 0;
 	p->batch++;
-	if (begin(p) == DB_DONE && load_all(&p->b, NULL, 0) == DB_DONE && held_grant(&p->b) == DB_DONE && end(p) == DB_DONE) {
+	if (begin(p) == DB_DONE && load_all(&p->b, NULL, 0) == DB_DONE && apply_requests(p) == DB_DONE &&
+	    held_grant(&p->b) == DB_DONE && end(p) == DB_DONE) {
 		usage_keep(p->b.usage, p->b.now);
 		return 0;
 	}

@@ -18,7 +18,7 @@ static enum db_result
 drop_message(struct backend *b, const char *id)
 {
 	static const enum statement drops[] = {
-		DROP_RECIPIENTS, DROP_SIGNATURES, DROP_CHARGES, DROP_RULES, DROP_HELD, DROP_MESSAGE,
+		DROP_RECIPIENTS, DROP_SIGNATURES, DROP_CHARGES, DROP_RULES, DROP_HELD, DROP_HELD_CHARGES, DROP_MESSAGE,
 	};
 	enum db_result rc = DB_DONE;
 
@@ -29,6 +29,19 @@ drop_message(struct backend *b, const char *id)
 		rc = db_run(b->query[drops[k]]);
 	}
 	return rc;
+}
+
+/* What operators asked for. */
+static enum db_result
+prune_acts(struct backend *b, int64_t before_ms, int max)
+{
+	struct db_query *q = b->query[DROP_ACTS];
+	int i = 0;
+
+	db_bind_int(q, &i, before_ms - ACTS_KEPT_MS);
+	db_bind_int(q, &i, backend_wall_ms(b) - CONFIRMATIONS_KEPT_MS);
+	db_bind_int(q, &i, max);
+	return db_run(q);
 }
 
 /* The messages from before the time, and the counted refusals. */
@@ -55,7 +68,7 @@ prune_audit(struct backend *b, int64_t before_ms, int max, int *n_r)
 	db_bind_int(q, &i, max);
 	rc = db_run(q);
 	*n_r = old.n + (rc == DB_DONE ? (int)db_changes(b->db) : 0);
-	return rc;
+	return rc == DB_DONE ? prune_acts(b, before_ms, max) : rc;
 }
 
 /* Another relay may have used it meanwhile: it is looked at again under its lock. */

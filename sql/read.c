@@ -108,7 +108,7 @@ reader_peek(void *reader, const struct clock *clock, struct charge *charges, siz
 	struct db_query *q = db_prepare(r->db, "SELECT slot, used FROM limit_use JOIN limits ON id = limit_id "
 		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 UNION ALL "
 		"SELECT -1, count(*) FROM held_charges JOIN limits ON id = limit_id "
-		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 AND over = 1 ORDER BY 1");
+		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 AND over = 1 AND granted = 0 ORDER BY 1");
 	int rc = q == NULL || u == NULL || now < 0 ? -1 : 0;
 
 	for (size_t i = 0; rc == 0 && i < n; i++) {

@@ -64,9 +64,9 @@ static const char *const statements[STATEMENTS] = {
 	[ROLLBACK] = "ROLLBACK",
 	[HELD_NEW] = "INSERT INTO held (message_id, relay, queue_id, app, tenant, limit_id, state, held_time)"
 		" VALUES (?,?,?,?,?,?,?,?)",
-	[HELD_CHARGE] = "INSERT INTO held_charges VALUES (?,?,?,?,?) ON CONFLICT (message_id, number) DO UPDATE SET"
-		" limit_id = excluded.limit_id, amount = excluded.amount, over = excluded.over",
-	[HELD_COUNT] = "SELECT count(*) FROM held_charges WHERE limit_id = ? AND over = 1",
+	[HELD_CHARGE] = "INSERT INTO held_charges VALUES (?,?,?,?,?,0) ON CONFLICT (message_id, number) DO UPDATE SET"
+		" limit_id = excluded.limit_id, amount = excluded.amount, over = excluded.over, granted = 0",
+	[HELD_COUNT] = "SELECT count(*) FROM held_charges WHERE limit_id = ? AND over = 1 AND granted = 0",
 	[HELD_ANY] = "SELECT 1 FROM held WHERE relay = ? AND state = 'waiting' LIMIT 1",
 	/* A queue: those of one app that wait for one counter. */
 	[HELD_QUEUE] = "SELECT limit_id, app FROM held WHERE relay = ? AND state = 'waiting' AND (limit_id, app) > (?, ?)"
@@ -75,9 +75,17 @@ static const char *const statements[STATEMENTS] = {
 		" AND app = ? AND held_time <= ? ORDER BY number LIMIT ?",
 	[HELD_CHARGES] = "SELECT l.scope, l.unit, l.period, l.key, l.name, l.count, h.amount, h.over"
 		" FROM held_charges h JOIN limits l ON l.id = h.limit_id WHERE h.message_id = ? ORDER BY h.number",
-	[HELD_GRANT] = "UPDATE held SET state = 'granted', granted_time = ? WHERE message_id = ? AND state = 'waiting'",
+	[HELD_GRANT] = "UPDATE held SET state = 'granted', granted_time = ?, who = ? WHERE message_id = ?",
+	[HELD_GRANTED] = "UPDATE held_charges SET granted = ? WHERE message_id = ?",
 	[HELD_CHARGED] = "UPDATE charges SET charged = 1 WHERE message_id = ?",
-	[HELD_END] = "UPDATE held SET state = ?, released_time = ?, who = ? WHERE message_id = ? AND state = 'granted'",
+	/* What was granted and not confirmed; operators' grants aside. */
+	[HELD_OUT] = "SELECT count(*), min(granted_time) FROM held WHERE relay = ? AND state = 'granted' AND who = ''",
+	[HELD_STATE] = "SELECT state, who, queue_id FROM held WHERE message_id = ?",
+	[HELD_SET] = "UPDATE held SET state = ?, released_time = ? WHERE message_id = ?",
+	[ACT_NEW] = "INSERT INTO acts VALUES (?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT DO NOTHING",
+	[ACT_RESULT] = "UPDATE acts SET result = ? WHERE id = ?",
+	[DROP_ACTS] = "DELETE FROM acts WHERE id IN (SELECT id FROM acts WHERE time < ?1 OR (time < ?2"
+		" AND what IN ('released', 'missing', 'late', 'gone')) ORDER BY time LIMIT ?3)",
 	[DROP_HELD] = "DELETE FROM held WHERE message_id = ?",
 	[DROP_HELD_CHARGES] = "DELETE FROM held_charges WHERE message_id = ?",
 };
@@ -123,6 +131,12 @@ backend_say(const struct backend *b, bool is_error, const char *line)
 {
 	if (b->options.log != NULL)
 		b->options.log(b->options.log_context, is_error, line);
+}
+
+int64_t
+backend_wall_ms(const struct backend *b)
+{
+	return b->options.clock->wall_ms(b->options.clock->context);
 }
 
 static void

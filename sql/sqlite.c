@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/crash.h"
@@ -33,6 +34,8 @@ struct sqlite {
 	int lock_fd;
 	struct stat file;
 	struct limit_clock clock;
+	struct requests *requests; /* what operators ask for, in a file of theirs */
+	const char *requests_error; /* as last said */
 	int64_t clock_written;    /* the limits' time for which `clock` was last stored */
 	_Atomic int64_t offset;   /* limits' clock less boot clock */
 };
@@ -212,16 +215,42 @@ sqlite_prune(void *backend, int64_t before_ms, int max)
 	return end(s, prune_rows(&s->b, before_ms, max, &n), &error) == 0 ? n : -1;
 }
 
+/* Held mail goes on without the operators. */
+static void
+say_requests_error(struct sqlite *s)
+{
+	const char *error = requests_error(s->requests);
+	char line[300];
+
+	if (error != NULL && error != s->requests_error) {
+		snprintf(line, sizeof line, "what operators ask for cannot be read from %s-operator: %s", s->path, error);
+		backend_say(&s->b, true, line);
+	}
+	s->requests_error = error;
+}
+
 static int
 sqlite_tend(void *backend, const char **error_r)
 {
 	struct sqlite *s = backend;
 
-	if (s->b.db == NULL || !held_may_wait(&s->b))
+	struct operator_request *requests;
+	enum db_result rc;
+	size_t n;
+
+	if (s->b.db == NULL)
+		return 0;
+	requests = requests_read(s->requests, &n);
+	say_requests_error(s);
+	if (n == 0 && !held_may_wait(&s->b))
 		return 0;
 	if ((*error_r = begin(s)) != NULL)
 		return -1;
-	return end(s, held_grant(&s->b), error_r);
+	rc = acts_apply(&s->b, requests, n);
+	if (end(s, rc == DB_DONE ? held_grant(&s->b) : rc, error_r) != 0)
+		return -1;
+	requests_done(s->requests);
+	return 0;
 }
 
 static void
@@ -232,6 +261,7 @@ sqlite_close(void *backend)
 	if (s->b.usage != NULL)
 		close_db(s);
 	usage_free(&s->b.usage);
+	requests_free(&s->requests);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	free(s->b.queue_app);
@@ -242,6 +272,7 @@ sqlite_close(void *backend)
 static int
 take_lock(struct sqlite *s, char *error_r, size_t size)
 {
+	const struct timespec tick = {.tv_nsec = 10000000};
 	char name[4096];
 
 	snprintf(name, sizeof name, "%s.lock", s->path);
@@ -251,8 +282,12 @@ take_lock(struct sqlite *s, char *error_r, size_t size)
 			 name, strerror(errno));
 		return -1;
 	}
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+	/* Whoever only looks whether a daemon runs has it for a moment. */
+	for (int i = 0; i < 25; i++) {
+		if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		nanosleep(&tick, NULL);
+	}
 	snprintf(error_r, size, "%s: another posternd has this store open; stop it first", s->path);
 	return -1;
 }
@@ -272,7 +307,8 @@ sqlite_open(const struct store_options *o, char *error_r, size_t error_size)
 	s->b.usage = usage_new();
 	s->url = strdup(o->url);
 	s->path = s->url == NULL ? NULL : s->url + strlen("sqlite:");
-	if (s->b.usage == NULL || s->url == NULL) {
+	s->requests = requests_new(o->url);
+	if (s->b.usage == NULL || s->url == NULL || s->requests == NULL) {
 		snprintf(error_r, error_size, "%s", error);
 	} else if (take_lock(s, error_r, error_size) == 0) {
 		if ((error = open_db(s)) == NULL)

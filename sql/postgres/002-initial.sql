@@ -80,20 +80,22 @@ CREATE TABLE limit_use (
 );
 
 -- Mail that the MTA keeps in its hold queue. state: waiting (for a limit), kept (by a rule, until
--- somebody lets it go), granted (charged, the MTA is to be told), released, gone (the MTA has it no more).
--- It waits for limit_id, 0 for none.
+-- somebody lets it go), granted (charged, the MTA is to be told), missing (the MTA was told and does
+-- not hold it so far), released, gone (the MTA does not hold it any more).
+-- It waits for limit_id, 0 for none; who let it go where an operator did.
 CREATE TABLE held (
 	number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, relay TEXT, queue_id TEXT,
 	app TEXT, tenant TEXT, limit_id BIGINT, state TEXT NOT NULL,
 	held_time BIGINT, granted_time BIGINT, released_time BIGINT, who TEXT
 );
 CREATE INDEX held_state ON held (relay, state, limit_id, app, number);
--- What a waiting message will be charged.
+CREATE INDEX held_queue_id ON held (relay, queue_id);
+-- What a waiting message will be charged, and a granted one was, until it has left.
 CREATE TABLE held_charges (
-	message_id TEXT, number BIGINT, limit_id BIGINT, amount BIGINT, over BIGINT,
+	message_id TEXT, number BIGINT, limit_id BIGINT, amount BIGINT, over BIGINT, granted BIGINT,
 	PRIMARY KEY (message_id, number)
 );
-CREATE INDEX held_charges_limit ON held_charges (limit_id, over);
+CREATE INDEX held_charges_limit ON held_charges (limit_id, over, granted);
 
 -- What operators asked for, and when and how it took effect.
 CREATE TABLE acts (
@@ -117,6 +119,6 @@ CREATE TABLE relays (
 );
 -- What operators ask for; see acts.
 CREATE TABLE requests (
-	id TEXT PRIMARY KEY, time BIGINT, who TEXT, what TEXT, limit_name TEXT, key TEXT,
+	number BIGINT GENERATED ALWAYS AS IDENTITY UNIQUE, id TEXT PRIMARY KEY, time BIGINT, who TEXT, what TEXT, limit_name TEXT, key TEXT,
 	amount BIGINT, until BIGINT, message_id TEXT
 );
