@@ -100,3 +100,41 @@ window_wait(const struct window *w, int64_t now_ms, uint32_t period, uint64_t co
 		}
 	return 0;
 }
+
+/* The slots before the present one that tell the pace. */
+#define PACE_SLOTS (WINDOW_SLOTS / 12)
+
+/* How long `missing` units take at `pace` units in `elapsed` ms, rounded up. */
+static double
+time_for(uint64_t missing, uint64_t pace, int64_t elapsed)
+{
+	double ms = (double)missing * (double)elapsed / (double)pace;
+	double whole = ms < 1e15 ? (double)(int64_t)ms : ms;
+
+	return whole < ms ? whole + 1 : whole;
+}
+
+int64_t
+window_forecast(const struct window *w, int64_t now_ms, uint32_t period, uint64_t count)
+{
+	int64_t length = slot_length(period), slot = window_slot(now_ms, period), began;
+	int64_t now = slot < w->newest ? w->newest * length : now_ms < 0 ? 0 : now_ms;
+	uint64_t pace;
+
+	slot = now / length;
+	began = slot < PACE_SLOTS ? 0 : (slot - PACE_SLOTS) * length;
+	pace = window_used(w, slot - PACE_SLOTS + WINDOW_SLOTS);
+	if (window_used(w, slot) >= count)
+		return 0;
+	if (pace == 0 || now == began)
+		return -1;
+	/* After WINDOW_SPAN slots all use is of that pace, and stays as it is. */
+	for (int64_t s = slot; s <= slot + WINDOW_SPAN; s++) {
+		int64_t first = (s - WINDOW_SLOTS) * length, from = first > now ? first : now;
+		double ms = time_for(count - window_used(w, s), pace, now - began);
+
+		if (ms < (double)((s + 1) * length - from))
+			return from + (int64_t)ms - now_ms;
+	}
+	return -1;
+}

@@ -46,4 +46,10 @@ void window_join(struct window *w, const struct window *other);
 int64_t window_wait(const struct window *w, int64_t now_ms, uint32_t period,
 		    uint64_t count, uint64_t amount);
 
+/* Milliseconds from now until `count` is spent if use goes on, evenly, at the
+ * pace of the last twelfth of the period (the present slot and the five before
+ * it, over the time since they began), while what is older falls out: 0 when it
+ * is spent now, -1 when it never will be at that pace. */
+int64_t window_forecast(const struct window *w, int64_t now_ms, uint32_t period, uint64_t count);
+
 #endif

@@ -190,6 +190,112 @@ test_wait_is_least(void **state)
 	}
 }
 
+static void
+test_forecast(void **state)
+{
+	/* A window of a minute; the present time is 100 s, 100.5 s or 200 s. */
+	static const struct {
+		struct { int64_t slot; uint64_t amount; } add[2];
+		int64_t now;
+		uint64_t count;
+		int64_t spent;
+	} rows[] = {
+		{ { { 0, 0 } }, 100000, 10, -1 },                /* nothing is used */
+		{ { { 95, 10 } }, 100000, 10, 0 },
+		{ { { 95, 11 } }, 100000, 10, 0 },
+		{ { { 40, 10 } }, 100000, 10, 0 },               /* still counts */
+		{ { { 39, 10 } }, 100000, 10, -1 },
+		{ { { 94, 10 } }, 100000, 11, -1 },              /* before the last twelfth: no pace */
+		{ { { 95, 10 } }, 100000, 20, 5000 },            /* 10 in 5 s: 10 more in 5 s */
+		{ { { 100, 11 } }, 100500, 22, 5500 },           /* 11 in 5.5 s */
+		{ { { 95, 10 } }, 100000, 21, 5500 },
+		{ { { 95, 3 } }, 100000, 4, 1667 },              /* rounded up */
+		{ { { 40, 90 }, { 95, 10 } }, 100000, 101, 500 },
+		{ { { 40, 90 }, { 95, 10 } }, 100000, 103, 46500 }, /* the 90 fall out at 101 s */
+		{ { { 95, 5 } }, 100000, 60, 55000 },            /* one a second; its 5 fall out at 156 s */
+		{ { { 95, 5 } }, 100000, 61, -1 },               /* and after 61 slots 61 are not quite reached */
+		{ { { 100, 5 } }, 100000, 62, 57000 },           /* its 5 fall out at 161 s */
+		{ { { 100, 5 } }, 100000, 65, 60000 },
+		{ { { 100, 5 } }, 100000, 66, -1 },              /* 61 slots of that pace are 61 */
+		{ { { 100, 5 } }, 99000, 10, 6000 },             /* the clock is behind */
+		{ { { 95, 10 } }, 200000, 11, -1 },
+		{ { { 95, UINT64_MAX } }, 100000, UINT64_MAX, 0 },
+		{ { { 95, UINT64_MAX - 1 } }, 100000, UINT64_MAX, 1 },
+		{ { { 95, 1 } }, 100000, UINT64_MAX, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct window w = {0};
+		int64_t spent;
+
+		for (size_t k = 0; k < 2 && rows[i].add[k].amount > 0; k++)
+			window_add(&w, rows[i].add[k].slot, rows[i].add[k].amount);
+		spent = window_forecast(&w, rows[i].now, 60, rows[i].count);
+		if (spent != rows[i].spent)
+			fail_msg("row %zu: %lld", i, (long long)spent);
+	}
+}
+
+/* The same, millisecond by millisecond: the use of each slot from the first on. */
+#define SIMULATED 400
+
+static int64_t
+simulate(double *used, int64_t now, double count)
+{
+	int64_t began = (now / 1000 - 5) * 1000;
+	double pace = 0, before = 0;
+
+	for (int64_t s = now / 1000 - 5; s <= now / 1000; s++)
+		pace += used[s];
+	pace /= (double)(now - began);
+	for (int64_t t = now; t < (SIMULATED - 1) * 1000; t++) {
+		int64_t slot = t / 1000;
+
+		if (t == now || t % 1000 == 0) {
+			before = 0;
+			for (int64_t s = slot - 60; s < slot; s++)
+				before += used[s];
+		}
+		if (before + used[slot] >= count - 1e-6)
+			return t - now;
+		used[slot] += pace;
+	}
+	return -1;
+}
+
+static void
+test_forecast_is_what_comes(void **state)
+{
+	unsigned x = 1, never = 0, later = 0;
+
+	(void)state;
+	for (int round = 0; round < 400; round++) {
+		double used[SIMULATED] = {0};
+		struct window w = {0};
+		int64_t now, forecast, came;
+		uint64_t count;
+
+		for (int64_t s = 100; s <= 161; s++) {
+			x = x * 1664525u + 1013904223u;
+			if (x >> 30 == 0 || s > 150) {
+				window_add(&w, s, x >> 20 & 31);
+				used[s] = x >> 20 & 31;
+			}
+		}
+		x = x * 1664525u + 1013904223u;
+		now = 161000 + (x >> 16) % 1000;
+		count = window_used(&w, 161) + 1 + (x >> 8) % 900;
+		forecast = window_forecast(&w, now, 60, count);
+		came = simulate(used, now, (double)count);
+		if ((forecast < 0) != (came < 0) || forecast - came > 1 || came - forecast > 1)
+			fail_msg("round %d: %lld, but it came at %lld", round, (long long)forecast, (long long)came);
+		never += came < 0;
+		later += came > 0;
+	}
+	assert_true(never > 50 && later > 50);
+}
+
 int
 main(void)
 {
@@ -200,6 +306,8 @@ main(void)
 		cmocka_unit_test(test_advance),
 		cmocka_unit_test(test_wait),
 		cmocka_unit_test(test_wait_is_least),
+		cmocka_unit_test(test_forecast),
+		cmocka_unit_test(test_forecast_is_what_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
