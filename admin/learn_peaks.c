@@ -147,11 +147,11 @@ bound_of(const struct learn_app *a, const struct learn_limit *x, const char **wh
 		return ONMICROSOFT_DAY;
 	}
 	for (size_t i = 0; i < a->n_tenants; i++) {
-		if (a->tenants[i]->licenses == 0)
+		if (!budget_is_known(&a->tenants[i]->rate))
 			return 0;
-		rate += limit_tenant_rate(a->tenants[i]->licenses);
+		rate += budget_rate_most(&a->tenants[i]->rate);
 	}
-	*why_r = "more than the tenant's licenses allow";
+	*why_r = "more than the tenant's rate allows";
 	return rate;
 }
 

@@ -21,6 +21,8 @@
 #include "gate/replay.h"
 #include "policy/file/file.h"
 
+#define DAY_MS INT64_C(86400000)
+
 struct options {
 	const char *policy, *database;
 	const char *since, *until;
@@ -217,7 +219,7 @@ is_of_its_time(const struct run *run, const struct refusal *f, const char **unde
 
 	if (strncmp(f->reason, "limit:", 6) == 0) {
 		l = find_limit(run->policy, f->reason + 6);
-		if (!same && (l == NULL || (int64_t)l->count != store_reader_limit(run->reader, l->name)))
+		if (!same && (l == NULL || (int64_t)limit_count(l, f->time / DAY_MS) != store_reader_limit(run->reader, l->name)))
 			*undecidable_r = "it was over a limit that is another now";
 		return true;
 	}

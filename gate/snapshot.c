@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "sql/store.h"
 
 #define DAY INT64_C(86400)
@@ -158,6 +159,51 @@ snapshot_add_aged(const struct snapshot *s, int64_t now_ms, struct problems *pro
 			add_aged(&p->tenants[i], &p->tenants[i].sources[j], now_ms, problems);
 }
 
+/* "2026-10-30" for a day since 1970. */
+static void
+write_day(int64_t day, char text[CLOCK_TEXT_SIZE])
+{
+	clock_write(day * DAY * 1000, text);
+	text[10] = '\0';
+}
+
+/* A tenant's limits in plain numbers that are above its rate as long as it is young. */
+static void
+add_young(const struct tenant *t, int64_t day, struct problems *problems)
+{
+	int64_t grows = t->rate.created + (day < t->rate.created + BUDGET_NEW_DAYS ? BUDGET_NEW_DAYS : BUDGET_YOUNG_DAYS);
+	uint64_t rate = budget_rate(&t->rate, day);
+	char until[CLOCK_TEXT_SIZE];
+
+	write_day(grows, until);
+	for (size_t i = 0; i < t->n_limits; i++) {
+		const struct limit *l = &t->limits[i];
+
+		if (l->unit == UNIT_EXTERNAL_RECIPIENTS && l->rate == NULL && limit_is_above(l, rate, (uint32_t)DAY))
+			problems_add(problems, false, t->created_file, t->created_line, t->created_column, "Exchange Online "
+				     "takes %llu external recipients a day from tenant \"%s\" until %s, so %s (%llu) is not "
+				     "reached before", (unsigned long long)rate, t->name, until, l->name,
+				     (unsigned long long)l->count);
+	}
+}
+
+/* What a tenant's date of creation contradicts today. */
+static void
+add_created(const struct tenant *t, int64_t now_ms, struct problems *problems)
+{
+	int64_t day = now_ms / 1000 / DAY;
+	char created[CLOCK_TEXT_SIZE];
+
+	if (t->rate.created == 0 || t->rate.is_trial)
+		return;
+	write_day(t->rate.created, created);
+	if (t->rate.created > day)
+		problems_add(problems, false, t->created_file, t->created_line, t->created_column, "%s is ahead, so tenant \"%s\" "
+			     "is taken for a new one; look at the date and the clock", created, t->name);
+	if (t->rate.licenses > 0 && day < t->rate.created + BUDGET_YOUNG_DAYS)
+		add_young(t, day, problems);
+}
+
 struct snapshot *
 snapshot_load(const char *file, const struct snapshot *before, int64_t now_ms, struct problems **problems_r)
 {
@@ -167,6 +213,8 @@ snapshot_load(const char *file, const struct snapshot *before, int64_t now_ms, s
 	if (s != NULL) {
 		add_keys(s, *problems_r);
 		snapshot_add_aged(s, now_ms, *problems_r);
+		for (size_t i = 0; i < p->n_tenants; i++)
+			add_created(&p->tenants[i], now_ms, *problems_r);
 		problems_sort(*problems_r);
 	} else if (p != NULL) {
 		policy_unref(&p);

@@ -28,7 +28,7 @@ struct snapshot *snapshot_after(struct policy *policy, const struct snapshot *be
 /* Reads the policy file and all it names. NULL if it has errors or memory was
  * short. *problems_r gets everything there is to say, sorted, in the words that
  * `postern check` and posternd both use: of the files, of the keys, of the age
- * of accepted-domain files. It is NULL only when memory was short, and is the
+ * of accepted-domain files and of tenants. It is NULL only when memory was short, and is the
  * caller's to free. */
 struct snapshot *snapshot_load(const char *file, const struct snapshot *before, int64_t now_ms,
 			       struct problems **problems_r);

@@ -6,7 +6,6 @@
  */
 #include "policy/limit.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/printable.h"
@@ -38,9 +37,17 @@ limit_over_name(enum over over)
 }
 
 uint64_t
-limit_tenant_rate(uint64_t licenses)
+limit_count(const struct limit *l, int64_t day)
 {
-	return (uint64_t)floor(500.0 * pow((double)licenses, 0.7) + 9500.0 + 0.5);
+	return l->rate == NULL ? l->count : budget_rate(l->rate, day);
+}
+
+bool
+limit_is_above(const struct limit *l, uint64_t most, uint32_t seconds)
+{
+	uint64_t windows = (l->period + seconds - 1) / seconds;
+
+	return l->count > most * windows;
 }
 
 /* What is being read: the text, and where in it. */
@@ -122,14 +129,17 @@ read_number(const char *word, uint64_t *r, bool *has_suffix_r)
 }
 
 static bool
-read_count(struct reader *r, uint64_t licenses, struct limit *l, bool *has_suffix_r)
+read_count(struct reader *r, const struct tenant_rate *rate, struct limit *l, bool *has_suffix_r)
 {
 	const char *start, *word = next_word(r, &start);
 
 	*has_suffix_r = false;
 	if (strcmp(word, "tenant-rate") == 0) {
-		l->count = limit_tenant_rate(licenses);
-		return licenses > 0 || fail(r, start, "\"tenant-rate\" needs the tenant's \"licenses\"");
+		if (rate == NULL || !budget_is_known(rate))
+			return fail(r, start, "\"tenant-rate\" needs the tenant's \"licenses\", or \"trial: yes\"");
+		l->rate = rate;
+		l->count = budget_rate(rate, INT64_MAX);
+		return true;
 	}
 	if (!read_number(word, &l->count, has_suffix_r))
 		return fail(r, start, "expected a count, such as 30 (for bytes also 500M), or tenant-rate");
@@ -243,7 +253,7 @@ period_name(struct arena *a, uint32_t period)
 }
 
 int
-limit_parse(struct arena *a, const char *text, const char *scope, uint64_t licenses,
+limit_parse(struct arena *a, const char *text, const char *scope, const struct tenant_rate *rate,
 	    struct limit *l, size_t *column_r, const char **error_r)
 {
 	struct reader r = {.arena = a, .text = text, .at = text};
@@ -251,7 +261,7 @@ limit_parse(struct arena *a, const char *text, const char *scope, uint64_t licen
 	bool has_suffix;
 
 	*l = (struct limit){.scope = scope, .over = OVER_DEFER, .key = LIMIT_PER_SCOPE};
-	if (!read_count(&r, licenses, l, &has_suffix) || !read_unit(&r, l, has_suffix) ||
+	if (!read_count(&r, rate, l, &has_suffix) || !read_unit(&r, l, has_suffix) ||
 	    !read_period(&r, l) || !read_rest(&r, l)) {
 		*column_r = r.column;
 		*error_r = r.error;
@@ -299,7 +309,7 @@ add_charge(struct collector *c, const struct limit *l, const char *who, uint64_t
 		return;
 	m->charges[m->n_charges++] = (struct charge){
 		.scope = l->scope, .unit = l->unit, .period = l->period, .key = key,
-		.name = l->name, .count = l->count, .amount = amount, .over = l->over,
+		.name = l->name, .count = limit_count(l, m->day), .amount = amount, .over = l->over,
 		.enforced = m->mode == MODE_ENFORCE,
 	};
 }

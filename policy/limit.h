@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/charge.h"
+#include "policy/budget.h"
 
 enum limit_key {
 	LIMIT_PER_SCOPE,        /* the app (or tenant) as a whole */
@@ -27,7 +28,8 @@ enum limit_key {
 struct limit {
 	const char *scope;      /* "app:crm" */
 	const char *name;       /* "crm/messages-per-minute" */
-	uint64_t count;
+	uint64_t count;         /* of tenant-rate: what it comes to once the tenant is not young any more */
+	const struct tenant_rate *rate; /* the count is "tenant-rate", of this tenant; NULL else */
 	enum unit unit;
 	uint32_t period;        /* seconds */
 	enum limit_key key;
@@ -37,15 +39,19 @@ struct limit {
 
 /* Parses "COUNT UNIT/PERIOD [per KEY] [then ACTION]". `scope` is e.g.
  * "app:crm", and the name is derived from what follows its colon. The count
- * "tenant-rate" stands for limit_tenant_rate(licenses) and is an error where
- * licenses is 0. 0, or -1 with *column_r (1 is the first octet) and *error_r
- * (in the arena) saying what was expected. */
-int limit_parse(struct arena *a, const char *text, const char *scope, uint64_t licenses,
+ * "tenant-rate" stands for what `rate` is on the day of a message, and is an
+ * error where rate is NULL or not known; rate must live as long as the limit. 0,
+ * or -1 with *column_r (1 is the first octet) and *error_r (in the arena) saying
+ * what was expected. */
+int limit_parse(struct arena *a, const char *text, const char *scope, const struct tenant_rate *rate,
 		struct limit *r, size_t *column_r, const char **error_r);
 
-/* Microsoft's tenant external recipient rate for paid licences, per 24 hours:
- * 500 x licences^0.7 + 9500, rounded to nearest. */
-uint64_t limit_tenant_rate(uint64_t licenses);
+/* The count on that day, in days since 1970 UTC. */
+uint64_t limit_count(const struct limit *l, int64_t day);
+
+/* Whether a limit of this count cannot be reached where never more than `most`
+ * pass in any `seconds`: so many such windows cover its period. */
+bool limit_is_above(const struct limit *l, uint64_t most, uint32_t seconds);
 
 /* "messages", "recipients", "external-recipients", "bytes". */
 const char *limit_unit_name(enum unit unit);

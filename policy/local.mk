@@ -6,6 +6,7 @@ libpolicy_a_CFLAGS = $(AM_CFLAGS) $(IDN2_CFLAGS) $(PSL_CFLAGS) $(PCRE2_CFLAGS)
 libpolicy_a_SOURCES = \
 	policy/address.c policy/address.h \
 	policy/alignment.c policy/alignment.h \
+	policy/budget.c policy/budget.h \
 	policy/charset.c policy/charset.h \
 	policy/decide.c policy/decide.h \
 	policy/display.c policy/display.h \

@@ -18,7 +18,7 @@ message_start(struct message *m, struct arena *a, const struct policy *p, const 
 {
 	*m = (struct message){
 		.arena = a, .policy = p, .client = c, .mode = p->mode,
-		.sender_typed = "", .form = "", .minute = -1, .weekday = -1,
+		.sender_typed = "", .form = "", .day = -1, .minute = -1, .weekday = -1,
 		.sender = {.local = "", .domain = "", .text = ""},
 		.from = {.address = {.local = "", .domain = "", .text = ""}, .display = ""},
 		.header_sender = {.address = {.local = "", .domain = "", .text = ""}, .display = ""},

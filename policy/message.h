@@ -110,6 +110,8 @@ struct message {
 	bool sign;                     /* a signature is to be made */
 	const char *form;              /* keywords of what was wrong in form, blank between; "" for none */
 
+	int64_t day;                   /* since 1970, UTC; -1 not known. Set from outside */
+
 	/* Rules. Set from outside: the clock on the wall and the budget. */
 	int minute, weekday;           /* of the relay's day; -1 not known; 0 is Sunday */
 	const struct regex_budget *budget;

@@ -155,12 +155,12 @@ make_built_in(struct policy *p)
 	if (p->built_in == NULL)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (limit_parse(p->arena, rows[i].text, rows[i].scope, 0, &p->built_in[i], &column, &error) == 0)
+		if (limit_parse(p->arena, rows[i].text, rows[i].scope, NULL, &p->built_in[i], &column, &error) == 0)
 			p->n_built_in++;
 	for (size_t i = 0; i < p->n_tenants; i++) {
 		l = &p->built_in[p->n_built_in++];
 		limit_parse(p->arena, "100 external-recipients/day",
-			    arena_printf(p->arena, "onmicrosoft:%s", p->tenants[i].name), 0, l, &column, &error);
+			    arena_printf(p->arena, "onmicrosoft:%s", p->tenants[i].name), NULL, l, &column, &error);
 		l->name = arena_printf(p->arena, "%s/onmicrosoft-external-recipients-per-day", p->tenants[i].name);
 		l->only_onmicrosoft = true;
 	}

@@ -77,7 +77,9 @@ struct tenant {
 	const char *name;
 	enum connector_auth connector_auth;
 	const char *next_hop;           /* "" when not given */
-	uint64_t licenses;              /* 0 when not given */
+	struct tenant_rate rate;
+	const char *created_file;       /* where it says since when it is; "" when it does not */
+	unsigned created_line, created_column;
 	enum mode mode;
 	struct limit *limits;
 	size_t n_limits;

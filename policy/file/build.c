@@ -43,7 +43,7 @@ build_column(const struct node *n, size_t column)
 }
 
 void
-build_limits(struct build *b, const struct value *v, const char *scope, uint64_t licenses,
+build_limits(struct build *b, const struct value *v, const char *scope, const struct tenant_rate *rate,
 	     struct limit **limits_r, size_t *n_r)
 {
 	struct limit *list = arena_array(b->arena, value_count(v) + 1, sizeof *list);
@@ -52,7 +52,7 @@ build_limits(struct build *b, const struct value *v, const char *scope, uint64_t
 
 	*limits_r = list;
 	for (const struct node *e = value_first(v); e != NULL && list != NULL; e = value_next(v, e)) {
-		if (limit_parse(b->arena, e->text, scope, licenses, &list[n], &column, &error) != 0) {
+		if (limit_parse(b->arena, e->text, scope, rate, &list[n], &column, &error) != 0) {
 			problems_add(b->problems, true, e->file, e->line, build_column(e, column), "limit \"%s\": %s",
 				     e->text, error);
 			continue;
@@ -84,12 +84,36 @@ read_accepted(struct build *b, const struct value *files, struct tenant *t)
 	t->n_domains = list.n;
 }
 
+/* A trial's rate is what it is, whatever else is said of it. */
+static void
+read_rate(struct build *b, const struct value *v, struct tenant *t)
+{
+	static const size_t idle[] = {TENANT_LICENSES, TENANT_CREATED};
+	const struct node *created = v[TENANT_CREATED].node;
+
+	t->rate = (struct tenant_rate){
+		.licenses = v[TENANT_LICENSES].number, .is_trial = v[TENANT_TRIAL].number == 1,
+		.created = (int64_t)v[TENANT_CREATED].number,
+	};
+	if (created != NULL) {
+		t->created_file = arena_string(b->arena, created->file);
+		t->created_line = created->line;
+		t->created_column = created->column;
+	}
+	for (size_t i = 0; t->rate.is_trial && i < sizeof idle / sizeof idle[0]; i++)
+		if (v[idle[i]].node != NULL)
+			node_warning(b->problems, v[idle[i]].node->key, "\"%s\" is of no use with \"trial: yes\": a trial may "
+				     "reach %u recipients outside a day, whatever its licences and its age",
+				     schema_tenant.options[idle[i]].name, BUDGET_TRIAL);
+}
+
 void
 build_tenant(struct build *b, const struct node *n, struct tenant *t)
 {
 	struct value v[TENANT_COUNT];
 
-	*t = (struct tenant){.name = arena_string(b->arena, n->key->text), .next_hop = "", .mode = b->policy->mode};
+	*t = (struct tenant){.name = arena_string(b->arena, n->key->text), .next_hop = "", .mode = b->policy->mode,
+			     .created_file = ""};
 	build_check_name(b, n->key, "a tenant", t->name);
 	if (!schema_read(&schema_tenant, n, false, v, b->problems))
 		return;
@@ -99,10 +123,10 @@ build_tenant(struct build *b, const struct node *n, struct tenant *t)
 	else
 		node_warning(b->problems, n->key, "tenant \"%s\" has no next-hop; replies of Exchange Online cannot be told "
 			     "from those of others", t->name);
-	t->licenses = v[TENANT_LICENSES].number;
+	read_rate(b, v, t);
 	if (v[TENANT_MODE].node != NULL)
 		t->mode = (enum mode)v[TENANT_MODE].number;
-	build_limits(b, &v[TENANT_LIMITS], arena_printf(b->arena, "tenant:%s", t->name), t->licenses,
+	build_limits(b, &v[TENANT_LIMITS], arena_printf(b->arena, "tenant:%s", t->name), &t->rate,
 		     &t->limits, &t->n_limits);
 	build_check_tenant_limits(b, &v[TENANT_LIMITS], t);
 	t->sources_max_age = v[TENANT_ACCEPTED_DOMAINS_MAX_AGE].number;

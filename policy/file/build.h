@@ -33,8 +33,8 @@ const char *build_path(struct build *b, const char *path);
 /* Whether a name of an app or tenant is well formed (an error says if not). */
 bool build_check_name(struct build *b, const struct node *n, const char *what, const char *name);
 
-/* The limits of an app or a tenant, each checked. */
-void build_limits(struct build *b, const struct value *v, const char *scope, uint64_t licenses,
+/* The limits of an app or a tenant, each checked. rate: see limit_parse(). */
+void build_limits(struct build *b, const struct value *v, const char *scope, const struct tenant_rate *rate,
 		  struct limit **limits_r, size_t *n_r);
 
 /* Warns of each limit that can never be reached, because Exchange Online stops

@@ -194,7 +194,7 @@ bool
 build_app(struct build *b, const struct node *n, struct app *a)
 {
 	struct value v[APP_COUNT];
-	uint64_t licenses;
+	const struct tenant_rate *rate;
 
 	*a = (struct app){.name = "", .file = arena_string(b->arena, n->file), .line = n->line, .column = n->column};
 	if (!schema_read(&schema_app, n, false, v, b->problems))
@@ -214,8 +214,8 @@ build_app(struct build *b, const struct node *n, struct app *a)
 			   a->name);
 	read_senders(b, &v[APP_SENDERS], a);
 	read_bounds(b, v, a);
-	licenses = a->n_tenants == 1 ? a->tenants[0]->licenses : 0;
-	build_limits(b, &v[APP_LIMITS], arena_printf(b->arena, "app:%s", a->name), licenses, &a->limits, &a->n_limits);
+	rate = a->n_tenants == 1 ? &a->tenants[0]->rate : NULL;
+	build_limits(b, &v[APP_LIMITS], arena_printf(b->arena, "app:%s", a->name), rate, &a->limits, &a->n_limits);
 	build_check_app_limits(b, &v[APP_LIMITS], a);
 	return a->name[0] != '\0';
 }

@@ -11,16 +11,6 @@
 #define HOUR 3600u
 #define DAY 86400u
 
-/* Whether a limit cannot be reached where never more than `count` pass in any
- * `seconds`: so many such windows cover its period. */
-static bool
-is_above(const struct limit *l, uint64_t count, uint32_t seconds)
-{
-	uint64_t windows = (l->period + seconds - 1) / seconds;
-
-	return l->count > count * windows;
-}
-
 static bool
 counts_recipients(const struct limit *l)
 {
@@ -39,12 +29,12 @@ check_mailbox(struct build *b, const struct node *e, const struct limit *l, cons
 {
 	if (!method_facts(a->method)->spends_mailbox_rate || (l->key != LIMIT_PER_SENDER && !has_one_sender(a)))
 		return false;
-	if (l->unit == UNIT_MESSAGES && is_above(l, 30, MINUTE)) {
+	if (l->unit == UNIT_MESSAGES && limit_is_above(l, 30, MINUTE)) {
 		node_warning(b->problems, e, "Exchange Online takes 30 messages a minute from a mailbox, so \"%s\" is never "
 			     "reached", e->text);
 		return true;
 	}
-	if (counts_recipients(l) && is_above(l, 10000, DAY)) {
+	if (counts_recipients(l) && limit_is_above(l, 10000, DAY)) {
 		node_warning(b->problems, e, "Exchange Online takes 10000 recipients a day from a mailbox, so \"%s\" is "
 			     "never reached", e->text);
 		return true;
@@ -57,7 +47,7 @@ static void
 check_receiver(struct build *b, const struct node *e, const struct limit *l, const struct app *a)
 {
 	if (a->method != METHOD_DIRECT_SEND || l->key != LIMIT_PER_RECIPIENT ||
-	    (l->unit != UNIT_MESSAGES && l->unit != UNIT_RECIPIENTS) || !is_above(l, 3600, HOUR))
+	    (l->unit != UNIT_MESSAGES && l->unit != UNIT_RECIPIENTS) || !limit_is_above(l, 3600, HOUR))
 		return;
 	node_warning(b->problems, e, "Exchange Online takes 3600 messages an hour for a mailbox, so \"%s\" is never reached",
 		     e->text);
@@ -67,7 +57,7 @@ check_receiver(struct build *b, const struct node *e, const struct limit *l, con
 static void
 check_rate(struct build *b, const struct node *e, const struct limit *l, uint64_t rate, const char *whose)
 {
-	if (rate == 0 || l->unit != UNIT_EXTERNAL_RECIPIENTS || !is_above(l, rate, DAY))
+	if (rate == 0 || l->unit != UNIT_EXTERNAL_RECIPIENTS || !limit_is_above(l, rate, DAY))
 		return;
 	node_warning(b->problems, e, "Exchange Online takes %llu external recipients a day from %s, so \"%s\" is never reached",
 		     (unsigned long long)rate, whose, e->text);
@@ -76,7 +66,9 @@ check_rate(struct build *b, const struct node *e, const struct limit *l, uint64_
 static const char *
 name_of(struct build *b, const struct tenant *t)
 {
-	return arena_printf(b->scratch, "tenant \"%s\" (licenses: %llu)", t->name, (unsigned long long)t->licenses);
+	if (t->rate.is_trial)
+		return arena_printf(b->scratch, "tenant \"%s\" (trial) at most", t->name);
+	return arena_printf(b->scratch, "tenant \"%s\" (licenses: %llu)", t->name, (unsigned long long)t->rate.licenses);
 }
 
 /* What the app's tenants may send outside together, 0 where that is not known
@@ -89,9 +81,9 @@ rate_of(const struct app *a)
 	if (!method_facts(a->method)->counts_to_tenant_rate)
 		return 0;
 	for (size_t i = 0; i < a->n_tenants; i++) {
-		if (a->tenants[i]->licenses == 0)
+		if (!budget_is_known(&a->tenants[i]->rate))
 			return 0;
-		rate += limit_tenant_rate(a->tenants[i]->licenses);
+		rate += budget_rate_most(&a->tenants[i]->rate);
 	}
 	return rate;
 }
@@ -99,7 +91,7 @@ rate_of(const struct app *a)
 void
 build_check_tenant_limits(struct build *b, const struct value *v, const struct tenant *t)
 {
-	uint64_t rate = t->licenses == 0 ? 0 : limit_tenant_rate(t->licenses);
+	uint64_t rate = budget_rate_most(&t->rate);
 	const struct node *e = value_first(v);
 
 	if (value_count(v) != t->n_limits)

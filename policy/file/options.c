@@ -66,6 +66,11 @@ static const struct option tenant_options[] = {
 		.help = "The host that takes the tenant's mail, such as contoso-com.mail.protection.outlook.com."},
 	[TENANT_LICENSES] = {.name = "licenses", .type = OPTION_NUMBER, .min = 1, .max = 100000000,
 		.help = "Paid licences; the limit tenant-rate is made from them."},
+	[TENANT_TRIAL] = {.name = "trial", .type = OPTION_YES_NO, .standard = "no",
+		.help = "Whether it is a trial; the limit tenant-rate is 500 then."},
+	[TENANT_CREATED] = {.name = "created", .type = OPTION_DATE,
+		.help = "The day it was created, such as 2026-10-30; the limit tenant-rate is a tenth for 31 days and a quarter "
+			"for 30 more."},
 	[TENANT_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words,
 		.help = "The mode of this tenant's mail; else the file's."},
 	[TENANT_LIMITS] = {.name = "limits", .type = OPTION_LIST,

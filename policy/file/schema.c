@@ -178,6 +178,46 @@ read_number(const struct option *o, const char *s, const struct node *n, uint64_
 	return ok;
 }
 
+/* Days from 1970-01-01 to a day of the Gregorian calendar; years begin in March here,
+ * so that a leap day is the last. */
+static int64_t
+days_since_1970(int64_t year, int64_t month, int64_t day)
+{
+	int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+	year -= month <= 2;
+	return 365 * year + year / 4 - year / 100 + year / 400 + of_year - 719468;
+}
+
+static bool
+is_day(uint64_t year, uint64_t month, uint64_t day)
+{
+	static const uint64_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return year >= 2000 && month >= 1 && month <= 12 && day >= 1 &&
+	       day <= days[month - 1] + (month == 2 && is_leap ? 1 : 0);
+}
+
+static bool
+read_date(const struct option *o, const char *s, const struct node *n, uint64_t *r, struct problems *problems)
+{
+	uint64_t part[3] = {0};
+	const char *p = s;
+	bool ok = strlen(s) == 10 && s[4] == '-' && s[7] == '-';
+
+	for (size_t i = 0; ok && i < 3; i++) {
+		ok = take_number(&p, &part[i]) && *p == (i == 2 ? '\0' : '-');
+		p += ok && i < 2 ? 1 : 0;
+	}
+	if (ok && is_day(part[0], part[1], part[2])) {
+		*r = (uint64_t)days_since_1970((int64_t)part[0], (int64_t)part[1], (int64_t)part[2]);
+		return true;
+	}
+	node_error(problems, n, "\"%s\" is no value of \"%s\"; expected a day from 2000 on, such as 2026-10-30", s, o->name);
+	return false;
+}
+
 static bool
 read_text(const struct option *o, const char *s, const struct node *n, struct value *v, struct problems *problems)
 {
@@ -192,6 +232,8 @@ read_text(const struct option *o, const char *s, const struct node *n, struct va
 	case OPTION_DURATION:
 	case OPTION_PERCENT:
 		return read_number(o, s, n, &v->number, problems);
+	case OPTION_DATE:
+		return read_date(o, s, n, &v->number, problems);
 	default:
 		return true;
 	}
@@ -200,7 +242,7 @@ read_text(const struct option *o, const char *s, const struct node *n, struct va
 static bool
 is_scalar(enum option_type t)
 {
-	return t <= OPTION_PERCENT;
+	return t <= OPTION_DATE;
 }
 
 /* Nothing after the colon. */

@@ -19,6 +19,7 @@ enum option_type {
 	OPTION_SIZE,            /* octets: 1024, 10M */
 	OPTION_DURATION,        /* seconds: 90 days */
 	OPTION_PERCENT,         /* 80%; the number is 80 */
+	OPTION_DATE,            /* 2026-10-30; the number is in days since 1970 */
 	OPTION_LIST,            /* of text; one text is a list of one */
 	OPTION_BLOCK,           /* a mapping with the options of `block` */
 	OPTION_BLOCKS,          /* a list of such mappings */
@@ -67,7 +68,7 @@ enum {
 };
 enum {
 	TENANT_ACCEPTED_DOMAINS, TENANT_ACCEPTED_DOMAINS_MAX_AGE, TENANT_CONNECTOR_AUTH, TENANT_NEXT_HOP, TENANT_LICENSES,
-	TENANT_MODE, TENANT_LIMITS, TENANT_COUNT
+	TENANT_TRIAL, TENANT_CREATED, TENANT_MODE, TENANT_LIMITS, TENANT_COUNT
 };
 enum { SIGNING_SUBDOMAINS, SIGNING_KEYS, SIGNING_COUNT };
 enum { KEY_SELECTOR, KEY_FILE, KEY_COUNT };

@@ -94,6 +94,10 @@ write_option(struct jsonv *to, const struct option *o)
 	case OPTION_PERCENT:
 		write_either(to, NULL, "^[0-9]+ *%$");
 		break;
+	case OPTION_DATE:
+		jsonv_set_text(to, "type", "string");
+		jsonv_set_text(to, "pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
+		break;
 	case OPTION_LIST:
 		write_list(to);
 		break;

@@ -17,7 +17,10 @@
  *   body TEXT            (\0 \r \n \xHH are octets; *N TEXT repeats TEXT N times)
  *   eom, abort
  *   begin [SENDER [RECIPIENT...]]  mail, rcpt and a From of the sender; without: crm to bob
- *   try [NAME: VALUE]    begin, header and eom
+ *   try [NAME: VALUE]    begin, header and eom; send [SENDER [RECIPIENT...]]  begin and eom
+ *   rcpts N              so many recipients outside
+ *   bulk N [SENDER]      a message to so many recipients outside; its reply, or that of the last recipient
+ *   do N COMMAND         the command so many times
  *   clock SECONDS        both clocks move on; wall SECONDS moves wall time alone
  *   time YYYY-MM-DD HH:MM          sets wall time; the relay lives in UTC
  *   store fails|works    signer fails|works
@@ -50,7 +53,7 @@ static struct session_mail mail;
 static char client[64], login[256], tls[64];
 static char policy_name[256];
 static struct text more;             /* lines for the end of the policy file */
-static bool has_more;                /* they are not loaded yet */
+static bool has_more;                /* the policy is not loaded with them yet */
 static const struct reply *reply;
 static const struct edit *edits;
 static bool seen[REASONS_MAX];
@@ -75,10 +78,9 @@ end_session(void)
 static void
 do_policy(const char *file)
 {
-	text_clear(&more);
 	snprintf(policy_name, sizeof policy_name, "%s", file);
-	end_session();
-	stage_set(&gate, file, "");
+	text_clear(&more);
+	has_more = true; /* it is loaded with the lines that follow */
 }
 
 static void
@@ -395,6 +397,57 @@ do_try(char *header)
 	do_eom();
 }
 
+static void
+do_send(char *args)
+{
+	do_begin(args);
+	do_eom();
+}
+
+static void
+do_rcpts(const char *args)
+{
+	unsigned long n = strtoul(args, NULL, 10);
+	char path[64];
+
+	for (unsigned long i = 1; i <= n; i++) {
+		snprintf(path, sizeof path, "<n%lu@example.net>", i);
+		reply = session_rcpt(session, path, NULL, NULL, "4QUEUE");
+	}
+}
+
+static void
+do_bulk(char *args)
+{
+	const char *n = word(&args), *sender = word(&args);
+	char path[256];
+
+	mail.sender = sender == NULL ? "<crm@contoso.com>" : sender;
+	mail.understood = NULL;
+	edits = NULL;
+	reply = session_mail(session, &mail);
+	if (reply->action != ACTION_REFUSE)
+		do_rcpts(n);
+	if (reply->action == ACTION_REFUSE)
+		return;
+	snprintf(path, sizeof path, " %s", mail.sender);
+	session_header(session, "From", path);
+	do_eom();
+}
+
+static void run_line(char *line);
+
+static void
+do_times(char *args)
+{
+	char *times = word(&args), line[LINE_SIZE];
+
+	for (unsigned long n = times == NULL ? 0 : strtoul(times, NULL, 10); n > 0; n--) {
+		snprintf(line, sizeof line, "%s", args);
+		run_line(line);
+	}
+}
+
 /* Sets wall time; TZ is UTC. */
 static void
 do_time(const char *text)
@@ -470,6 +523,14 @@ run_line(char *line)
 		do_begin(args);
 	else if (strcmp(command, "try") == 0)
 		do_try(args);
+	else if (strcmp(command, "send") == 0)
+		do_send(args);
+	else if (strcmp(command, "rcpts") == 0)
+		do_rcpts(args);
+	else if (strcmp(command, "bulk") == 0)
+		do_bulk(args);
+	else if (strcmp(command, "do") == 0)
+		do_times(args);
 	else if (strcmp(command, "eom") == 0)
 		do_eom();
 	else if (strcmp(command, "abort") == 0)

@@ -77,6 +77,87 @@ test_tenant(void **state)
 	}
 }
 
+/* Trials and young tenants: what contradicts itself, and dates that are none. */
+static void
+test_rate(void **state)
+{
+	static const struct {
+		const char *options;
+		bool is_error;
+		unsigned column;
+		const char *words;      /* NULL: nothing is wrong */
+	} rows[] = {
+		{"trial: yes, limits: [tenant-rate external-recipients/day]", false, 0, NULL},
+		{"trial: yes, limits: [5000 external-recipients/day]", false, 0, NULL},
+		{"trial: yes, limits: [5001 external-recipients/day]", false, 77, "takes 5000 external recipients a day from tenant "
+		 "\"ten\" (trial) at most"},
+		{"trial: no, limits: [tenant-rate external-recipients/day]", true, 76, "or \"trial: yes\""},
+		{"trial: no, licenses: 1", false, 0, NULL},
+		{"trial: yes, licenses: 1", false, 68, "\"licenses\" is of no use with \"trial: yes\""},
+		{"trial: yes, created: 2026-10-30", false, 68, "\"created\" is of no use with \"trial: yes\""},
+		{"licenses: 1, created: 2026-10-30, limits: [10000 external-recipients/day]", false, 0, NULL},
+		{"licenses: 1, created: 2026-10-30, limits: [10001 external-recipients/day]", false, 99, "takes 10000"},
+		{"created: 2024-02-29", false, 0, NULL},
+		{"created: 2026-02-29", true, 65, "expected a day from 2000 on, such as 2026-10-30"},
+		{"created: 1999-12-31", true, 65, "expected a day"},
+		{"created: 2026-10-31T00:00:00Z", true, 65, "expected a day"},
+		{"created: 30.10.2026", true, 65, "expected a day"},
+		{"created: 2026-1-1", true, 65, "expected a day"},
+		{"created: 2026-00-10", true, 65, "expected a day"},
+		{"created: 2026-13-01", true, 65, "expected a day"},
+		{"created: 2026-04-31", true, 65, "expected a day"},
+		{"created: 2026-04-00", true, 65, "expected a day"},
+		{"created: 202604-012", true, 65, "expected a day"},
+		{"created: 2026-04--1", true, 65, "expected a day"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct problems *problems;
+		struct policy *p;
+		char yaml[1000];
+
+		snprintf(yaml, sizeof yaml, "listen: unix:/m\ntenants:\n"
+			 "  ten: {accepted-domains: d.csv, next-hop: mx.example, %s}\n", rows[i].options);
+		p = folder_load(yaml, &problems);
+		if (problems_count(problems) != (rows[i].words != NULL ? 1 : 0)) {
+			problems_print(problems, stderr);
+			fail_msg("%s: %zu problems", rows[i].options, problems_count(problems));
+		}
+		if (rows[i].words != NULL)
+			folder_expect(problems, rows[i].is_error, "p.yaml", 3, rows[i].column, rows[i].words);
+		assert_int_equal(p == NULL, rows[i].is_error);
+		policy_unref(&p);
+		problems_free(&problems);
+	}
+}
+
+/* The days that dates are. */
+static void
+test_dates(void **state)
+{
+	static const struct { const char *text; int64_t day; } rows[] = {
+		{"2000-01-01", 10957}, {"2000-02-29", 11016}, {"2000-03-01", 11017}, {"2000-12-31", 11322},
+		{"2024-02-29", 19782}, {"2026-10-30", 20756}, {"2100-02-28", 47540}, {"2100-03-01", 47541},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct problems *problems;
+		struct policy *p;
+		char yaml[500];
+
+		snprintf(yaml, sizeof yaml, "listen: unix:/m\ntenants:\n"
+			 "  ten: {accepted-domains: d.csv, next-hop: mx.example, created: %s, licenses: 3}\n", rows[i].text);
+		p = folder_load_good(yaml, &problems);
+		assert_int_equal(p->tenants[0].rate.created, rows[i].day);
+		assert_int_equal(p->tenants[0].rate.licenses, 3);
+		assert_false(p->tenants[0].rate.is_trial);
+		policy_unref(&p);
+		problems_free(&problems);
+	}
+}
+
 #define FROM_TEN "12006 external recipients a day from tenant \"ten\""
 #define FROM_BOTH "22006 external recipients a day from the app's tenants"
 #define MAILBOX_DAY "10000 recipients a day from a mailbox"
@@ -168,6 +249,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tenant),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_app),
 		cmocka_unit_test(test_place),
 	};

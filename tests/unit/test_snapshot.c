@@ -300,6 +300,63 @@ test_order(void **state)
 	snapshot_unref(&s);
 }
 
+/* What is said of a tenant's age, at a day; NULL: nothing. */
+static void
+test_young(void **state)
+{
+	static const struct {
+		const char *options;
+		int64_t day;            /* since its creation */
+		const char *words[2];
+	} rows[] = {
+		{"licenses: 1, limits: [tenant-rate external-recipients/day]", 0, {NULL}},
+		{"licenses: 1, limits: [1000 external-recipients/day]", 0, {NULL}},
+		{"licenses: 1, limits: [1001 external-recipients/day]", 0, {"takes 1000 external recipients a day from tenant "
+		 "\"contoso\" until 2026-11-30, so contoso/external-recipients-per-day (1001) is not reached before"}},
+		{"licenses: 1, limits: [1001 external-recipients/day]", 30, {"until 2026-11-30"}},
+		{"licenses: 1, limits: [1001 external-recipients/day]", 31, {NULL}},
+		{"licenses: 1, limits: [2501 external-recipients/day, 9000 external-recipients/hour]", 31, {"takes 2500 external "
+		 "recipients a day from tenant \"contoso\" until 2026-12-30, so contoso/external-recipients-per-day (2501)",
+		 "contoso/external-recipients-per-hour (9000)"}},
+		{"licenses: 1, limits: [9000 external-recipients/hour]", 60, {"2500"}},
+		{"licenses: 1, limits: [9000 external-recipients/hour]", 61, {NULL}},
+		{"licenses: 1, limits: [2000 external-recipients/2 days, 9999 recipients/day]", 0, {NULL}},
+		{"licenses: 1, limits: [2001 external-recipients/2 days]", 0, {"(2001)"}},
+		{"limits: [5000 external-recipients/day]", 0, {NULL}},
+		{"licenses: 1", -1, {"2026-10-30 is ahead, so tenant \"contoso\" is taken for a new one"}},
+		{"", -1, {"2026-10-30 is ahead"}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int64_t day = 20756 + rows[i].day;
+		struct problems *problems;
+		struct snapshot *s;
+		char yaml[1000];
+		size_t n = rows[i].words[0] == NULL ? 0 : rows[i].words[1] == NULL ? 1 : 2;
+
+		snprintf(yaml, sizeof yaml, "listen: unix:/m\ntenants:\n  contoso: {accepted-domains: [d.csv], next-hop: mx.example, "
+			 "created: 2026-10-30, %s}\n", rows[i].options);
+		folder_write("p.yaml", yaml);
+		folder_write("d.csv", "contoso.com\n");
+		set_age("d.csv", NOW / 1000 - (day - 1) * 86400);
+		s = load(NULL, day * 86400000 + 86399999, &problems);
+		if (problems_count(problems) != n) {
+			problems_print(problems, stderr);
+			fail_msg("row %zu: %zu warnings", i, problems_count(problems));
+		}
+		for (size_t j = 0; j < n; j++) {
+			assert_false(problems_at(problems, j)->is_error);
+			assert_int_equal(problems_at(problems, j)->line, 3);
+			assert_int_equal(problems_at(problems, j)->column, 71);
+			if (strstr(problems_at(problems, j)->text, rows[i].words[j]) == NULL)
+				fail_msg("row %zu: %s", i, problems_at(problems, j)->text);
+		}
+		snapshot_unref(&s);
+		problems_free(&problems);
+	}
+}
+
 int
 main(void)
 {
@@ -309,6 +366,7 @@ main(void)
 		cmocka_unit_test(test_broken_policy),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_young),
 	};
 
 	return cmocka_run_group_tests(tests, start, folder_remove);
