@@ -309,6 +309,8 @@ load(struct backend *b, struct counter *k, const struct charge *c)
 	enum db_result rc;
 	int i = 0;
 
+	if (b->load_all != NULL)
+		return b->load_all(b, c, 1);
 	rc = find_limit(b, c, &id);
 	if (rc != DB_DONE)
 		return rc;
@@ -326,11 +328,8 @@ load(struct backend *b, struct counter *k, const struct charge *c)
 	db_reset(q);
 	if (rc != DB_ROW)
 		return DB_FAILED;
-	if (b->is_shared)
-		usage_set(b->usage, k, id, &w, waiting);
-	else
-		usage_load(b->usage, k, id, &w, waiting);
-	return was_used && !b->is_shared ? write_window(b, k) : DB_DONE;
+	usage_load(b->usage, k, id, &w, waiting);
+	return was_used ? write_window(b, k) : DB_DONE;
 }
 
 enum db_result
