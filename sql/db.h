@@ -44,7 +44,8 @@ enum db_result {
 };
 
 /* Opens "sqlite:PATH" (DB_WRITE creates the file), "postgresql://..." or
- * "postgres://..." as libpq has it; DB_READ can change nothing. A server has `ms`
+ * "postgres://..." as libpq has it; DB_READ can change nothing. Transactions of a writer are
+ * READ COMMITTED in PostgreSQL unless BEGIN says otherwise. A server has `ms`
  * milliseconds to let us in (its URL's connect_timeout can only shorten that,
  * per host); SQLite ignores it. NULL with a static text in *error_r, and in words_r
  * (caller's buffer, or NULL) what the server or libpq said themselves, "" for nothing. */
@@ -97,9 +98,9 @@ enum db_result db_run(struct db_query *q);
  * constraint is a failure here), the next db_run(), db_step(), db_exec() or db_flush() is
  * DB_FAILED and does nothing itself; where it is known already, so is this. */
 enum db_result db_send(struct db_query *q);
-/* Sends a query whose rows the first db_step() gets, so that several share one round trip.
- * Nothing but db_send(), db_ask() and the db_step()s of what was asked, in that order, may come
- * between. SQLite waits for db_step(). */
+/* Sends a query whose rows the first db_step() gets, so that several share one round trip: the
+ * first step of any of them waits for all that was sent and asked, and is DB_FAILED when anything of
+ * it failed. SQLite runs it in db_step(), so nothing that changes its rows may come between. */
 enum db_result db_ask(struct db_query *q);
 /* Waits for all that was sent: DB_DONE or DB_FAILED. */
 enum db_result db_flush(struct db *d);

@@ -54,11 +54,11 @@ struct query {
 	char (*digits)[24];
 	char **repaired;          /* text that was not UTF-8 */
 	Oid *types;
-	PGresult *rows;           /* those at hand, NULL when it does not run */
+	PGresult *rows;           /* those at hand, NULL for none */
+	enum { RESTING, ASKED, ANSWERED, STEPPING } phase;
 	int row;
 	char cursor[16];          /* "" for none open */
 	bool is_in_own;           /* the cursor lives in a transaction of ours */
-	bool is_asked;            /* sent; the first step takes the rows */
 };
 
 /* One thing the server has to answer. */
@@ -228,6 +228,8 @@ read_done(struct postgres *d, const struct pending *p, PGresult *r)
 		PQclear(r);
 		return;
 	}
+	if (p->query != NULL)
+		p->query->phase = ANSWERED;
 	if (strchr("IUD", PQcmdStatus(r)[0]) != NULL) /* INSERT, UPDATE, DELETE */
 		d->changes = strtoll(PQcmdTuples(r), NULL, 10);
 	if (p->statement != NULL && p->statement->is_commit && strcmp(PQcmdStatus(r), "ROLLBACK") == 0)
@@ -606,11 +608,13 @@ check_server(struct postgres *d, enum db_use use)
 
 /* What a server shall do by itself when we vanish: end what it does for us, and give up the locks
  * of a transaction that stands still. Not where the server's admin has set it, nor where the
- * server does not know it. */
+ * server does not know it. The isolation is ours alone: who locks a counter and then reads it
+ * must see what was there when the lock came. */
 static const char watch_sql[] =
 	"SELECT set_config(s.name, w.value, false) FROM (VALUES ('client_connection_check_interval', '2000'),"
 	" ('idle_in_transaction_session_timeout', '10000')) AS w (name, value)"
-	" JOIN pg_settings AS s ON s.name = w.name WHERE s.setting = '0'";
+	" JOIN pg_settings AS s ON s.name = w.name WHERE s.setting = '0'"
+	" UNION ALL SELECT set_config('default_transaction_isolation', 'read committed', false)";
 static const char read_only_sql[] = "SET default_transaction_read_only = on";
 
 static bool
@@ -876,25 +880,49 @@ close_cursor(struct postgres *d, struct query *q)
 	q->cursor[0] = '\0';
 }
 
+/* What still comes for q is for nobody. */
 static void
-forget_rows(struct query *q)
+forget_rows(struct postgres *d, struct query *q)
 {
+	for (size_t i = 0; q->phase == ASKED && i < d->n_pending; i++)
+		if (d->pending[i].query == q)
+			d->pending[i].query = NULL;
 	PQclear(q->rows);
 	q->rows = NULL;
 	q->row = 0;
+	q->phase = RESTING;
 }
 
 static enum db_result
+ask(struct db_query *query)
+{
+	struct query *q = own_query(query);
+	struct postgres *d = own(query->db);
+
+	if (d->conn == NULL || d->failure.is_new)
+		return DB_FAILED;
+	forget_rows(d, q);
+	if (q->is_large) /* is begun by step() */
+		return DB_DONE;
+	q->phase = ASKED;
+	return push_query(d, q, q) ? DB_DONE : DB_FAILED;
+}
+
+/* Has the first rows of q at hand. */
+static enum db_result
 begin(struct postgres *d, struct query *q)
 {
-	if (tell(d))
+	if (q->phase == ANSWERED && !d->failure.is_new)
+		return DB_DONE;
+	if (q->phase == RESTING && tell(d))
 		return DB_FAILED;
-	q->row = 0;
 	if (q->is_large)
 		return open_cursor(d, q);
-	if (push_query(d, q, q) && settle(d))
+	if (q->phase == RESTING)
+		ask(&q->query);
+	if (settle(d) && q->phase == ANSWERED)
 		return DB_DONE;
-	forget_rows(q);
+	forget_rows(d, q);
 	return failed(d, q);
 }
 
@@ -911,17 +939,6 @@ fetch(struct postgres *d, struct query *q)
 	return failed(d, q);
 }
 
-/* The rows of what was asked; they may have come with those of another query. */
-static enum db_result
-take_asked(struct postgres *d, struct query *q)
-{
-	q->is_asked = false;
-	q->row = 0;
-	if (q->rows != NULL || (settle(d) && q->rows != NULL))
-		return DB_DONE;
-	return failed(d, q);
-}
-
 static enum db_result
 step(struct db_query *query)
 {
@@ -929,16 +946,15 @@ step(struct db_query *query)
 	struct postgres *d = own(query->db);
 	enum db_result r = DB_DONE;
 
-	if (q->is_asked)
-		r = take_asked(d, q);
-	else if (q->rows == NULL)
+	if (q->phase != STEPPING)
 		r = begin(d, q);
-	else if (q->row < PQntuples(q->rows))
+	else if (q->rows != NULL && q->row < PQntuples(q->rows))
 		q->row++;
 	if (r == DB_DONE && q->row == N_FETCH_ROWS && q->cursor[0] != '\0')
 		r = fetch(d, q);
 	if (r != DB_DONE)
 		return r;
+	q->phase = STEPPING;
 	return q->rows != NULL && q->row < PQntuples(q->rows) ? DB_ROW : DB_DONE;
 }
 
@@ -947,10 +963,7 @@ reset(struct db_query *query)
 {
 	struct query *q = own_query(query);
 
-	if (q->is_asked)
-		settle(own(query->db)); /* the answer is still to come, and knows q */
-	q->is_asked = false;
-	forget_rows(q);
+	forget_rows(own(query->db), q);
 	if (q->cursor[0] != '\0')
 		close_cursor(own(query->db), q);
 }
@@ -970,19 +983,6 @@ send_query(struct db_query *q)
 	if (d->conn == NULL || d->failure.is_new)
 		return DB_FAILED;
 	return push_query(d, own_query(q), NULL) ? DB_DONE : DB_FAILED;
-}
-
-static enum db_result
-ask(struct db_query *query)
-{
-	struct postgres *d = own(query->db);
-	struct query *q = own_query(query);
-
-	reset(query);
-	if (d->conn == NULL || d->failure.is_new || !push_query(d, q, q))
-		return DB_FAILED;
-	q->is_asked = true;
-	return DB_DONE;
 }
 
 static enum db_result
@@ -1115,7 +1115,7 @@ is_retryable(const struct db *d)
 const struct db_ops db_postgres_ops = {
 	.dialect = DB_POSTGRES, .schemes = { "postgresql://", "postgres://" }, .open = open_connection,
 	.close = close_connection, .deadline = set_deadline, .exec = exec, .prepare = prepare, .finalize = finalize,
-	.bind_text = bind_text, .bind_int = bind_int, .step = step, .reset = reset, .send = send_query, .ask = ask, .flush = flush,
-	.rollback = rollback, .text = text, .number = number, .changes = changes, .in_transaction = in_transaction,
+	.bind_text = bind_text, .bind_int = bind_int, .step = step, .reset = reset, .send = send_query, .flush = flush,
+	.ask = ask, .rollback = rollback, .text = text, .number = number, .changes = changes, .in_transaction = in_transaction,
 	.error = error, .words = words, .is_lost = is_lost, .is_retryable = is_retryable,
 };

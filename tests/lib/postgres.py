@@ -30,6 +30,7 @@ import tempfile
 import time
 import urllib.parse
 
+sys.dont_write_bytecode = True  # the folder of the sources is not ours to write to
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from posterntest import free_port, wait_for  # noqa: E402
 

@@ -8,3 +8,18 @@ tests_unit_test_refusals_SOURCES = tests/unit/test_refusals.c
 tests_unit_test_refusals_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_refusals_LDADD = libsql.a libbase.a $(CMOCKA_LIBS)
 endif
+
+# The drivers of db.h, with a real PostgreSQL server.
+dist_check_SCRIPTS += tests/unit/db.sh
+if HAVE_CMOCKA
+TESTS += tests/unit/db.sh
+check_PROGRAMS += tests/unit/test_db
+tests_unit_test_db_SOURCES = tests/unit/test_db.c tests/lib/postgres.c tests/lib/postgres.h
+tests_unit_test_db_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_db_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_db_server
+tests_unit_test_db_server_SOURCES = tests/unit/test_db_server.c tests/lib/postgres.c tests/lib/postgres.h
+tests_unit_test_db_server_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_db_server_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+endif
