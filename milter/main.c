@@ -20,6 +20,7 @@
 #endif
 
 #include "base/crash.h"
+#include "gate/relay.h"
 #include "milter/milter.h"
 #include "policy/file/file.h"
 
@@ -104,13 +105,10 @@ open_store(const struct policy *p, char *error_r, size_t error_size)
 static int
 open_gate(char *error_r, size_t error_size)
 {
-	static char host[256];
+	static char relay[256];
 	const char *warning = NULL;
 	const struct policy *p;
 
-	if (gethostname(host, sizeof host - 1) != 0)
-		strcpy(host, "localhost");
-	gate.relay = host;
 	gate.clock = clock_system();
 	gate.log = daemon_log;
 	gate.signer = signer_opendkim(&warning);
@@ -125,6 +123,8 @@ open_gate(char *error_r, size_t error_size)
 		snprintf(error_r, error_size, "%s has errors", options.file);
 		return -1;
 	}
+	relay_name(p, relay, sizeof relay);
+	gate.relay = relay;
 	listen_on = strdup(p->listen);
 	if (listen_on == NULL || daemon_check_listen(listen_on, error_r, error_size) != 0)
 		return -1;

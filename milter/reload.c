@@ -80,8 +80,14 @@ say_needs_restart(const struct policy *p)
 {
 	if (strcmp(p->listen, state.first->listen) != 0)
 		daemon_say(true, "reload: listen changed to %s; that takes a restart", p->listen);
-	if (strcmp(p->database, state.first->database) != 0)
-		daemon_say(true, "reload: database changed to %s; that takes a restart", p->database);
+	if (strcmp(p->database, state.first->database) != 0) {
+		char shown[300];
+
+		store_shown_url(p->database, shown, sizeof shown);
+		daemon_say(true, "reload: database changed to %s; that takes a restart", shown);
+	}
+	if (strcmp(p->relay, state.first->relay) != 0)
+		daemon_say(true, "reload: relay changed to \"%s\"; that takes a restart", p->relay);
 	if (p->durability != state.first->durability)
 		daemon_say(true, "reload: durability changed; that takes a restart");
 }

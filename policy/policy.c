@@ -25,7 +25,7 @@ policy_new(void)
 	if (c == NULL)
 		return NULL;
 	c->policy = (struct policy){
-		.arena = arena_new(0), .listen = "", .database = "", .local_database = "", .digest = "",
+		.arena = arena_new(0), .listen = "", .database = "", .local_database = "", .relay = "", .digest = "",
 		.audit_keep = UINT64_C(90) * 86400,
 		.notify = {
 			.command = "", .mail = NOTIFY_NO, .admin = "", .from = "", .sendmail = "/usr/sbin/sendmail",

@@ -150,6 +150,7 @@ struct policy {
 	const char *listen;             /* "unix:/path" or "inet:PORT@ADDRESS" */
 	const char *database;           /* "sqlite:/path", or "postgresql://..." (or postgres://) as it is written */
 	enum database_away database_away; /* goes before on_failure where the database cannot be reached */
+	const char *relay;              /* this relay's name, "" for the host's */
 	uint64_t relays;                /* how many share the database; 0 when not given */
 	const char *local_database;     /* "sqlite:/path", "" when not given; given with AWAY_LOCAL_SHARE, as relays is */
 	struct notify notify;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "sql/db.h"
 #include "sql/refusals.h"
 #include "sql/writer.h"
 
@@ -33,6 +34,12 @@ find_ops(const char *url)
 	return NULL;
 }
 
+void
+store_shown_url(const char *url, char *shown_r, size_t size)
+{
+	db_shown_url(url, shown_r, size);
+}
+
 struct store *
 store_open(const struct store_options *options, char *error_r, size_t error_size)
 {
@@ -44,7 +51,10 @@ store_open(const struct store_options *options, char *error_r, size_t error_size
 	}
 	s->ops = find_ops(options->url);
 	if (s->ops == NULL) {
-		snprintf(error_r, error_size, "%s: not a store; use sqlite:/path/to/file or postgresql://HOST/DATABASE", options->url);
+		char shown[300];
+
+		db_shown_url(options->url, shown, sizeof shown);
+		snprintf(error_r, error_size, "%s: not a store; use sqlite:/path/to/file or postgresql://HOST/DATABASE", shown);
 		free(s);
 		return NULL;
 	}

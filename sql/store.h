@@ -28,6 +28,9 @@
 
 struct store;
 
+/* A store's URL without its passwords, for logs; cut to size. */
+void store_shown_url(const char *url, char *shown_r, size_t size);
+
 enum store_durability {
 	STORE_DURABILITY_POWER,   /* an admitted row survives loss of power */
 	STORE_DURABILITY_PROCESS  /* it survives the death of the process */

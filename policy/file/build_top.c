@@ -10,6 +10,7 @@
 #include "policy/file/build.h"
 
 #define SOCKET_PATH_MAX 107u
+#define RELAY_NAME_MAX 200u
 
 static void
 read_listen(struct build *b, const struct value *v)
@@ -233,6 +234,19 @@ read_notify(struct build *b, const struct value *from)
 	check_notify(b, v);
 }
 
+static void
+read_relay(struct build *b, const struct value *v)
+{
+	size_t n = v->node == NULL ? 0 : strlen(v->text);
+
+	if (n == 0)
+		return;
+	b->policy->relay = arena_string(b->arena, v->text);
+	if (n > RELAY_NAME_MAX || strspn(v->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != n)
+		node_error(b->problems, v->node, "\"%s\" is no name of a relay; expected letters, digits, \".\", \"_\" and "
+			   "\"-\", at most %u", v->text, RELAY_NAME_MAX);
+}
+
 void
 build_top(struct build *b, const struct value *v)
 {
@@ -244,6 +258,7 @@ build_top(struct build *b, const struct value *v)
 	p->on_failure = (enum on_failure)v[TOP_ON_FAILURE].number;
 	p->unknown_clients = (enum unknown_clients)v[TOP_UNKNOWN_CLIENTS].number;
 	read_away(b, v);
+	read_relay(b, &v[TOP_RELAY]);
 	read_audit(b, &v[TOP_AUDIT]);
 	read_notify(b, &v[TOP_NOTIFY]);
 }

@@ -187,6 +187,8 @@ static const struct option top_options[] = {
 		.help = "How many relays share the database; each grants that share of a limit while it is away."},
 	[TOP_LOCAL_DATABASE] = {.name = "local-database", .type = OPTION_TEXT, .pattern = "^sqlite:.+$",
 		.help = "Where this relay keeps what it grants while the database is away: sqlite:/path."},
+	[TOP_RELAY] = {.name = "relay", .type = OPTION_TEXT, .pattern = "^[A-Za-z0-9._-]+$",
+		.help = "This relay's name in the audit, its own among those that share a database; else the host's."},
 	[TOP_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words, .standard = "enforce",
 		.help = "Whether mail is stopped, or let through with a record of what would have been done."},
 	[TOP_ON_FAILURE] = {.name = "on-failure", .type = OPTION_WORD, .words = on_failure_words,

@@ -343,6 +343,8 @@ test_database(void **state)
 		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\nlocal-database: postgres://e\n", "", true,
 		 4, 17, "expected sqlite:/path"},
 		{"database: postgres://db\nrelays: 0\n", "", true, 2, 9, "expected 1 to 1000"},
+		{"relay: mail-1.contoso_x\n", "", false, 0, 0, NULL},
+		{"relay: \"mail 1\"\n", "", true, 1, 8, "is no name of a relay"},
 	};
 	struct problems *problems;
 	struct policy *p;
