@@ -318,7 +318,7 @@ load_all(struct grant *g)
 
 /* How many more can be granted now. */
 static enum db_result
-read_room(struct backend *b, int *room_r)
+read_room(struct backend *b, int *room_r, bool *is_out_r)
 {
 	struct db_query *q = b->query[HELD_OUT];
 	int64_t n = 0, oldest = 0;
@@ -331,6 +331,7 @@ read_room(struct backend *b, int *room_r)
 		oldest = db_int(q, 1);
 	}
 	db_reset(q);
+	*is_out_r = n > 0;
 	*room_r = n == 0 ? GRANTS_MAX : (int)(GRANTS_MAX - n);
 	if (n > 0 && oldest < backend_wall_ms(b) - HELD_LEASE_MS)
 		*room_r = 0;
@@ -342,16 +343,18 @@ held_grant(struct backend *b)
 {
 	struct grant g = {.b = b, .arena = arena_new(0)};
 	enum db_result rc = DB_DONE;
+	bool is_out = false;
 	int room = 0;
 
 	if (g.arena != NULL)
-		rc = read_room(b, &room);
+		rc = read_room(b, &room, &is_out);
 	if (rc != DB_DONE || room <= 0) {
 		arena_free(&g.arena);
 		return rc;
 	}
 	b->grants++;
 	rc = collect(&g);
+	b->may_wait = b->may_wait || is_out; /* it may come to wait again, by another relay's hand */
 	for (int i = 0; rc == DB_DONE && i < g.n; i++)
 		rc = read_charges(&g, &g.candidate[i]);
 	if (rc == DB_DONE)
