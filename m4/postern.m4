@@ -6,6 +6,11 @@ AC_DEFUN([POSTERN_LIBRARY],
 	[PKG_CHECK_MODULES([$1], [$2], [],
 		[AC_MSG_ERROR([$2 was not found (Debian: $3)])])])
 
+# POSTERN_PROGRAM(VARIABLE, PROGRAM, WHAT): where a program is, which need not be there yet.
+AC_DEFUN([POSTERN_PROGRAM],
+	[AC_ARG_VAR([$1], [path of $3])
+	AC_PATH_PROG([$1], [$2], [/usr/sbin/$2], [/usr/sbin:/usr/local/sbin:/usr/lib])])
+
 # POSTERN_CFLAG(VARIABLE, FLAG): adds FLAG to VARIABLE if the compiler takes it.
 AC_DEFUN([POSTERN_CFLAG],
 	[AS_VAR_PUSHDEF([cache], [postern_cv_flag_$2])
