@@ -24,15 +24,32 @@ libsql_a_SOURCES = \
 	sql/store.c sql/store.h sql/store-private.h \
 	sql/usage.c sql/usage.h \
 	sql/writer.c sql/writer.h
-EXTRA_DIST += $(SCHEMA_TEXTS) \
+EXTRA_DIST += $(SCHEMA_TEXTS)
+
+# The questions that admins ask.
+queriesdir = $(pkgdatadir)/queries
+dist_queries_DATA = \
+	sql/queries/apps-gone-silent.sql \
+	sql/queries/day-by-app-and-hour.sql \
+	sql/queries/deferred-by-limit.sql \
+	sql/queries/direct-send-sources.sql \
+	sql/queries/external-recipients-by-day.sql \
+	sql/queries/held.sql \
+	sql/queries/largest-messages.sql \
+	sql/queries/limit-use-over-time.sql \
 	sql/queries/limit-use.sql \
+	sql/queries/new-senders.sql \
 	sql/queries/refusals-by-reason.sql \
+	sql/queries/tls-of-clients.sql \
 	sql/queries/top-talkers.sql \
+	sql/queries/unaligned-attempts.sql \
 	sql/queries/unsigned-mail.sql \
-	sql/queries/who-sends-as-whom.sql
+	sql/queries/who-sends-as-whom.sql \
+	sql/queries/would-have-been-refused.sql
 
 # The SQL files as strings, named DIALECT_FILE.
-SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql sql/postgres/002-initial.sql
+SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql sql/sqlite/views.sql \
+	sql/postgres/002-initial.sql sql/postgres/views.sql
 BUILT_SOURCES += sql/schema-texts.h
 CLEANFILES += sql/schema-texts.h
 sql/schema-texts.h: $(SCHEMA_TEXTS)

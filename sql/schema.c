@@ -20,6 +20,8 @@ static const char older[] = "its tables are of an older Postern; start posternd 
 /* What brings the tables to version i + 1. PostgreSQL begins with 2. */
 static const char *const sqlite_steps[VERSION] = { sqlite_001_initial, sqlite_002_held };
 static const char *const postgres_steps[VERSION] = { "", postgres_002_initial };
+/* After any of them: the views, made anew. */
+static const char *const views[] = { [DB_SQLITE] = sqlite_views, [DB_POSTGRES] = postgres_views };
 
 /* 1 where PostgreSQL has the table of the version. */
 static int64_t
@@ -47,9 +49,11 @@ sqlite_step(struct db *db, int to)
 	char end[80];
 
 	snprintf(end, sizeof end, "PRAGMA user_version=%d; COMMIT", to);
-	if (db_exec(db, "BEGIN IMMEDIATE") == 0 && db_exec(db, sqlite_steps[to - 1]) == 0 && db_exec(db, end) == 0)
-		return 0;
-	return -1;
+	if (db_exec(db, "BEGIN IMMEDIATE") != 0 || db_exec(db, sqlite_steps[to - 1]) != 0)
+		return -1;
+	if (to == VERSION && db_exec(db, views[DB_SQLITE]) != 0)
+		return -1;
+	return db_exec(db, end);
 }
 
 static const char *
@@ -76,6 +80,8 @@ postgres_steps_from(struct db *db, int64_t version)
 	for (int to = (int)version + 1; to <= VERSION; to++)
 		if (postgres_steps[to - 1][0] != '\0' && db_exec(db, postgres_steps[to - 1]) != 0)
 			return db_error(db);
+	if (version < VERSION && db_exec(db, views[DB_POSTGRES]) != 0)
+		return db_error(db);
 	snprintf(end, sizeof end, "UPDATE schema_version SET version = %d; COMMIT", VERSION);
 	return version < 0 || db_exec(db, end) != 0 ? db_error(db) : NULL;
 }

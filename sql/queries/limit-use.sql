@@ -1,4 +1,10 @@
 -- SPDX-FileCopyrightText: 2026 The Postern authors
 -- SPDX-License-Identifier: BSD-2-Clause
--- How full the limits are.
-SELECT name, key, used, count, round(100.0 * used / max(count, 1), 1) AS percent FROM limit_usage ORDER BY percent DESC;
+--
+-- How full the limits are now: what of each is used, in how long a period (seconds), and
+-- what remains. Only those of which something is used.
+-- Change 0 to look at the fuller ones alone: 80 for those used to four fifths.
+SELECT name, key, unit, period, used, count, remains, round(100.0 * used / nullif(count, 0), 1) AS percent
+FROM limit_usage
+WHERE used > 0 AND 100.0 * used >= 0 * count
+ORDER BY percent DESC, name, key;

@@ -233,6 +233,15 @@ class Postgres:
             raise RuntimeError(done.stderr)
         return done.stdout.rstrip("\n")
 
+    def psql(self, *words, database="postgres", text=None):
+        """What psql prints; an error in a statement is one here."""
+        done = subprocess.run([os.path.join(self.bin, "psql"), "-X", "-q", "-d", self.url(database), "-v", "ON_ERROR_STOP=1"] +
+                              list(words), input=text, stdin=subprocess.DEVNULL if text is None else None,
+                              capture_output=True, timeout=600)
+        if done.returncode != 0:
+            raise RuntimeError("psql %s: %s" % (" ".join(words), done.stderr.decode(errors="replace")))
+        return done.stdout.decode()
+
     def fresh(self, owner="postern"):
         """The name of a new, empty database."""
         self.count += 1

@@ -25,3 +25,7 @@ check_PROGRAMS += tests/store/test_limits_property
 TESTS += tests/store/test_limits_property
 tests_store_test_limits_property_SOURCES = tests/store/test_limits_property.c
 tests_store_test_limits_property_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS)
+
+# On SQLite and on a PostgreSQL server of its own.
+dist_check_SCRIPTS += tests/store/queries.py
+TESTS += tests/store/queries.py

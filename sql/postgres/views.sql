@@ -1,0 +1,91 @@
+-- SPDX-FileCopyrightText: 2026 The Postern authors
+-- SPDX-License-Identifier: BSD-2-Clause
+--
+-- The views, for PostgreSQL: the interface that stays, described in postern-audit(5).
+-- sql/sqlite/views.sql has the same ones. Each can be made anew over what an older version
+-- left: those that rest on others are dropped first.
+
+DROP VIEW IF EXISTS limit_usage;
+DROP VIEW IF EXISTS stopped;
+DROP VIEW IF EXISTS refused;
+DROP VIEW IF EXISTS mail_rules;
+DROP VIEW IF EXISTS mail_charges;
+DROP VIEW IF EXISTS mail_signatures;
+DROP VIEW IF EXISTS mail_recipients;
+DROP VIEW IF EXISTS mail;
+DROP VIEW IF EXISTS clock;
+
+-- What time it is, in one row, so that a query needs no function for it.
+CREATE VIEW clock AS
+	SELECT now_ms, to_char(to_timestamp(now_ms / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS now_at,
+	       now_ms - now_ms % 86400000 AS today_ms,
+	       CAST(3600000 AS BIGINT) AS hour_ms, CAST(86400000 AS BIGINT) AS day_ms
+	FROM (SELECT CAST(floor(extract(epoch FROM now()) * 1000) AS BIGINT) AS now_ms) AS n;
+
+CREATE VIEW mail AS
+	SELECT to_char(to_timestamp(time / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at,
+	       id, time, relay, queue_id, stage, verdict, reason, code, enhanced, text, would,
+	       would_reason, would_text, mode, app, tenant, method, department, client, client_name,
+	       helo, login, tls, certificate, certificate_issuer, picked_up, sender, sender_domain,
+	       header_from, header_from_domain, header_sender, subject, message_id, form, size,
+	       recipients, internal, external, local, signing, stripped, policy, trace, decide_us
+	FROM messages;
+
+-- The parts of a message, each with what tells which message it is of.
+CREATE VIEW mail_recipients AS
+	SELECT m.at, m.time, m.app, m.tenant, m.method, m.sender, m.verdict,
+	       r.message_id, r.number, r.address, r.domain, r.place, r.accepted, r.reason
+	FROM mail m JOIN recipients r ON r.message_id = m.id;
+CREATE VIEW mail_signatures AS
+	SELECT m.at, m.time, m.app, m.header_from_domain, m.verdict,
+	       s.message_id, s.number, s.domain, s.selector, s.algorithm, s.result
+	FROM mail m JOIN signatures s ON s.message_id = m.id;
+CREATE VIEW mail_charges AS
+	SELECT m.at, m.time, m.app, m.tenant, m.verdict,
+	       c.message_id, c.number, c.name, c.key, c.amount, c.used_before, c.count,
+	       CASE c.over WHEN 0 THEN 'observe' WHEN 1 THEN 'hold' WHEN 2 THEN 'defer' WHEN 3 THEN 'reject' END AS over,
+	       c.exceeded, c.charged
+	FROM mail m JOIN charges c ON c.message_id = m.id;
+CREATE VIEW mail_rules AS
+	SELECT m.at, m.time, m.app, m.sender, m.verdict,
+	       r.message_id, r.number, r.rule, r.action, r.mode, r.answer, r.decided
+	FROM mail m JOIN rule_matches r ON r.message_id = m.id;
+
+CREATE VIEW refused AS
+	SELECT to_char(to_timestamp(first_time / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS first_at,
+	       to_char(to_timestamp(last_time / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS last_at,
+	       id, reason, stage, first_time, last_time, count, verdict, code, enhanced, text, app,
+	       tenant, method, client, login, tls, certificate, certificate_issuer, sender,
+	       header_from, recipient, queue_id, policy
+	FROM refusals;
+
+-- All that was refused: what was counted, and the messages that a limit stopped at their
+-- end. The first of a counted kind is not told twice.
+CREATE VIEW stopped AS
+	SELECT first_at, last_at, first_time, last_time, count, id, stage, verdict, reason, code, enhanced, text,
+	       app, tenant, method, client, login, sender, header_from, recipient, queue_id
+	FROM refused
+	UNION ALL
+	SELECT m.at, m.at, m.time, m.time, CAST(1 AS BIGINT), m.id, m.stage, m.verdict, m.reason, m.code, m.enhanced, m.text,
+	       m.app, m.tenant, m.method, m.client, m.login, m.sender, m.header_from,
+	       CAST(coalesce((SELECT r.address FROM recipients r WHERE r.message_id = m.id AND r.number = 0), '') AS TEXT),
+	       m.queue_id
+	FROM mail m
+	WHERE m.verdict IN ('defer', 'reject')
+	  AND NOT EXISTS (SELECT 1 FROM refusals f WHERE f.id = m.id AND f.reason = m.reason AND f.stage = m.stage);
+
+-- Use over the last period of each limit, which has 60 slots, as of now or of the latest
+-- charge, whichever is later.
+CREATE VIEW limit_usage AS
+	SELECT name, scope, key, unit, period, count, used,
+	       CASE WHEN used < count THEN count - used ELSE 0 END AS remains
+	FROM (SELECT l.name, l.scope, l.key,
+		     CASE l.unit WHEN 0 THEN 'messages' WHEN 1 THEN 'recipients'
+				 WHEN 2 THEN 'external-recipients' WHEN 3 THEN 'bytes' END AS unit,
+		     l.period, l.count,
+		     coalesce((SELECT CAST(sum(u.used) AS BIGINT) FROM limit_use u WHERE u.limit_id = l.id
+			       AND u.slot >= seen.ms * 60 / (l.period * 1000) - 60), 0) AS used
+	      FROM limits l
+	      CROSS JOIN (SELECT max(ms) AS ms FROM (SELECT now_ms AS ms FROM clock
+						     UNION ALL SELECT seen FROM relays) AS times) AS seen
+	     ) AS limits_used;
