@@ -12,6 +12,7 @@
  * status: 0 well, 1 a problem was found, 2 the command line was wrong. */
 int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
+int command_export(int argc, char **argv);
 int command_learn(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_schema(int argc, char **argv);

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policy/file/file.h"
+
 static int
 become_owner(const char *path, char *error_r, size_t error_size)
 {
@@ -36,4 +38,33 @@ database_open(const struct policy *p, char *error_r, size_t error_size)
 	    become_owner(p->database + strlen(sqlite), error_r, error_size) != 0)
 		return NULL;
 	return store_reader_open(p->database, error_r, error_size);
+}
+
+static struct policy *
+load(const char *policy_file)
+{
+	struct problems *problems = NULL;
+	struct policy *p = policy_load(policy_file, &problems);
+
+	if (p == NULL)
+		problems_print(problems, stderr);
+	problems_free(&problems);
+	return p;
+}
+
+struct store_reader *
+database_reader(const char *command, const char *policy_file, const char *url)
+{
+	const struct policy given = {.database = url};
+	struct policy *p = url == NULL ? load(policy_file) : NULL;
+	struct store_reader *r = NULL;
+	char error[512];
+
+	if (p == NULL && url == NULL)
+		return NULL;
+	r = database_open(p == NULL ? &given : p, error, sizeof error);
+	if (r == NULL)
+		fprintf(stderr, "postern %s: %s\n", command, error);
+	policy_unref(&p);
+	return r;
 }

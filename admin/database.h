@@ -16,4 +16,9 @@
  * and keys before. NULL with a text in error_r (caller's buffer). */
 struct store_reader *database_open(const struct policy *p, char *error_r, size_t error_size);
 
+/* Opens the database at `url` in the same way or, where it is NULL, the one that the policy
+ * file names. NULL where that cannot be, and it is told on standard error, as of the
+ * command with this name. */
+struct store_reader *database_reader(const char *command, const char *policy_file, const char *url);
+
 #endif

@@ -29,8 +29,10 @@ postern_SOURCES = \
 	admin/database.c admin/database.h \
 	admin/difference.c admin/difference.h \
 	admin/explain.c admin/explain.h admin/explain_past.c \
+	admin/export.c admin/export_row.c admin/export_row.h \
 	admin/learn.c \
 	admin/main.c \
+	admin/output.c admin/output.h \
 	admin/saved.c \
 	admin/saved.h \
 	admin/simulate.c \

@@ -18,6 +18,7 @@ static const struct {
 } commands[] = {
 	{"check", command_check, "check the policy file and the keys it names"},
 	{"explain", command_explain, "say what the policy makes of a message, step by step"},
+	{"export", command_export, "write rows of the audit as CSV or JSON lines"},
 	{"learn", command_learn, "draft a policy from the mail of the last two weeks"},
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},
 	{"schema", command_schema, "print the JSON Schema of the policy file"},
