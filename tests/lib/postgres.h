@@ -24,7 +24,8 @@ char *postgres_url(const char *database, const char *parameters);
 /* Runs a statement as the superuser. */
 void postgres_sql(const char *sql);
 
-/* kill, stop, start, pause, resume; the server's folder. */
+/* kill, stop, start, pause, resume, standby (begins one, in folder "standby"), promote (makes a primary of
+ * it); the server's folder. */
 void postgres_control(const char *what);
 const char *postgres_folder(void);
 

@@ -12,7 +12,7 @@ Role "postgres" may do everything and needs no password on the socket; role
 "postern" owns what it makes and needs Postgres.PASSWORD over TCP.
 
     postgres.py run COMMAND...      COMMAND with a server, which ends with it
-    postgres.py control FOLDER kill|stop|start|pause|resume
+    postgres.py control FOLDER kill|stop|start|pause|resume|standby|promote
 
 `run` sets POSTERN_TEST_POSTGRES (URL of the socket), POSTERN_TEST_POSTGRES_TCP
 (URL for role postern), POSTERN_TEST_POSTGRES_FOLDER (root.crt is in it),
@@ -36,6 +36,7 @@ from posterntest import free_port, wait_for  # noqa: E402
 
 HBA = """\
 local   all  postgres              trust
+local   replication  postgres      trust
 local   all  all                   scram-sha-256
 host    all  all    127.0.0.1/32   scram-sha-256
 """
@@ -202,7 +203,30 @@ class Postgres:
     def resume(self):
         self._signal(signal.SIGCONT)
 
+    def standby(self):
+        """A second server that follows this one, in a folder within; close() ends it, too."""
+        folder = self._path("standby")
+        os.mkdir(folder)
+        if self.user:
+            shutil.chown(folder, self.user)
+        self._command(os.path.join(self.bin, "pg_basebackup"), "-D", os.path.join(folder, "data"), "-R", "-c", "fast",
+                      "--no-sync", "-d", self.url())
+        port = free_port()
+        with open(os.path.join(folder, "port"), "w") as f:
+            f.write(str(port))
+        server = Postgres(folder)
+        server.set("port = %d\nunix_socket_directories = '%s'" % (port, folder))
+        server.start()
+        return server
+
+    def promote(self):
+        """Makes a primary of its standby."""
+        server = Postgres(self._path("standby"))
+        server._command(os.path.join(self.bin, "pg_ctl"), "-D", server._path("data"), "-w", "promote")
+
     def close(self):
+        if os.path.exists(self._path("standby")):
+            Postgres(self._path("standby")).close()
         if self.is_running():
             self.resume()
             try:
@@ -267,7 +291,7 @@ def run(command):
 def main(arguments):
     if len(arguments) >= 2 and arguments[0] == "run":
         return run(arguments[1:])
-    if len(arguments) == 3 and arguments[0] == "control" and arguments[2] in ("kill", "stop", "start", "pause", "resume"):
+    if len(arguments) == 3 and arguments[0] == "control" and arguments[2] in ("kill", "stop", "start", "pause", "resume", "standby", "promote"):
         getattr(Postgres(arguments[1]), arguments[2])()
         return 0
     print(__doc__, file=sys.stderr)

@@ -301,7 +301,7 @@ static void
 test_long_text(void **state)
 {
 	struct db *d = database(state);
-	size_t len = 4 << 20;
+	size_t len = 16 << 20; /* more than any socket buffer takes */
 	char *s = malloc(len + 1);
 	struct db_query *in, *out;
 
@@ -871,6 +871,45 @@ test_large_in_transaction(void **state)
 	db_finalize(&drop);
 }
 
+/* The end of a large query does not hide what nobody was told of. */
+static void
+test_large_ends_after_failure(void **state)
+{
+	struct db *d = database(state);
+	struct db_query *q, *in;
+
+	make_table(d);
+	q = db_prepare_large(d, "SELECT 1");
+	in = inserter(d);
+	assert_non_null(q);
+	for (int is_read = 0; is_read < 2; is_read++) {
+		if (is_read == 1)
+			expect(d, db_step(q), DB_ROW); /* begins a transaction of its own in PostgreSQL */
+		send_collision(d, in);
+		db_reset(q);
+		if (is_read == 1 || !is_postgres(d)) /* it is known already */
+			expect(d, db_send(in), DB_FAILED);
+		if (is_read == 1 && is_postgres(d))
+			expect(d, db_ask(in), DB_FAILED);
+		db_reset(in);
+		expect(d, db_flush(d), DB_FAILED);
+		expect_error(d, is_read == 1 && is_postgres(d) ? "only reads" : "a row of this key");
+		expect(d, db_rollback(d), DB_DONE);
+		assert_int_equal(rows_in(d), 0);
+	}
+	good(d, "BEGIN");
+	expect(d, db_step(q), DB_ROW);
+	bind_row(in, 1, 1, "");
+	db_send(in);
+	db_send(in);
+	db_reset(q);
+	expect(d, db_flush(d), DB_FAILED);
+	expect_error(d, "a row of this key");
+	expect(d, db_rollback(d), DB_DONE);
+	db_finalize(&q);
+	db_finalize(&in);
+}
+
 static void
 test_readers_change_nothing(void **state)
 {
@@ -1035,6 +1074,7 @@ test_postgres_states(void **state)
 	cmocka_unit_test_setup_teardown(test_large, open, close_place), \
 	cmocka_unit_test_setup_teardown(test_large_borders, open, close_place), \
 	cmocka_unit_test_setup_teardown(test_large_in_transaction, open, close_place), \
+	cmocka_unit_test_setup_teardown(test_large_ends_after_failure, open, close_place), \
 	cmocka_unit_test_setup_teardown(test_readers_change_nothing, open, close_place)
 
 int

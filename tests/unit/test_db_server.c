@@ -534,8 +534,13 @@ test_paused_server(void **state)
 static void
 test_ended_connection(void **state)
 {
+	struct db *own = open_good(*state, DB_WRITE);
 	char sql[64];
 
+	failed(own, db_exec(own, "SELECT pg_terminate_backend(pg_backend_pid())") == 0 ? DB_DONE : DB_FAILED, "ended the connection",
+	       true, true);
+	assert_non_null(strstr(db_words(own), "administrator"));
+	db_close(&own);
 	for (int is_idle = 0; is_idle < 2; is_idle++) {
 		struct db *d = open_good(*state, DB_WRITE);
 		struct db_query *q = db_prepare(d, "SELECT pg_sleep(1)");
@@ -581,6 +586,62 @@ test_killed_server(void **state)
 	d = open_good(*state, DB_WRITE);
 	assert_int_equal(db_number(d, "SELECT sum(k) FROM t"), 1);
 	db_close(&d);
+}
+
+static int
+standby_port(void)
+{
+	char *name = url_with("%s/standby/port", postgres_folder());
+	FILE *f = fopen(name, "r");
+	int port = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &port), 1);
+	fclose(f);
+	free(name);
+	return port;
+}
+
+/* A writer finds the primary among several wherever it stands, also after another became it. */
+static void
+test_standby(void **state)
+{
+	int first = server_port(), second;
+	char *alone, *either, *reader;
+	struct db *d = open_good(*state, DB_WRITE), *r;
+
+	good(d, "CREATE TABLE t (k BIGINT); INSERT INTO t VALUES (1)");
+	postgres_control("standby");
+	second = standby_port();
+	alone = url_with("postgresql://postern:s3cret%%3Aw%%40rd%%2F%%3F@127.0.0.1:%d%s", second, strrchr(*state, '/'));
+	reader = url_with("%s?target_session_attrs=prefer-standby", alone);
+	either = url_with("postgresql://postern:s3cret%%3Aw%%40rd%%2F%%3F@127.0.0.1:%d,127.0.0.1:%d%s?target_session_attrs=read-write",
+			  second, first, strrchr(*state, '/'));
+	refused(alone, DB_WRITE, 10000, "only reads; name the primary, or all servers with target_session_attrs=read-write",
+		"in_hot_standby");
+	db_close(&d);
+	d = open_good(either, DB_WRITE);
+	good(d, "INSERT INTO t VALUES (2)");
+	db_close(&d);
+	r = open_good(reader, DB_READ);
+	for (int i = 0; i < 100 && db_number(r, "SELECT count(*) FROM t") != 2; i++)
+		usleep(50000);
+	assert_int_equal(db_number(r, "SELECT count(*) FROM t"), 2);
+	db_close(&r);
+	d = open_good(either, DB_WRITE);
+	postgres_control("kill");
+	failed(d, db_exec(d, "INSERT INTO t VALUES (3)") == 0 ? DB_DONE : DB_FAILED, "connection to the database server was lost", true, true);
+	refused(either, DB_WRITE, 5000, "cannot be reached", "read-only");
+	db_close(&d);
+	postgres_control("promote");
+	d = open_good(either, DB_WRITE);
+	good(d, "INSERT INTO t VALUES (4)");
+	assert_int_equal(db_number(d, "SELECT sum(k) FROM t"), 7);
+	db_close(&d);
+	postgres_control("start");
+	free(alone);
+	free(either);
+	free(reader);
 }
 
 /* Runs SQL on a second connection at the same time. */
@@ -687,7 +748,8 @@ test_one_round_trip(void **state)
 {
 	struct db *d = open_good(*state, DB_WRITE);
 	struct db_query *begin = db_prepare(d, "BEGIN"), *in = db_prepare(d, "INSERT INTO t VALUES (?)");
-	struct db_query *commit = db_prepare(d, "COMMIT");
+	struct db_query *commit = db_prepare(d, "COMMIT"), *a = db_prepare(d, "SELECT 1");
+	struct db_query *b = db_prepare(d, "SELECT count(*) FROM t");
 	pid_t pid;
 
 	good(d, "CREATE TABLE t (k BIGINT)");
@@ -702,6 +764,19 @@ test_one_round_trip(void **state)
 	kill(pid, SIGCONT);
 	assert_int_equal(db_run(commit), DB_DONE);
 	assert_int_equal(db_number(d, "SELECT count(*) FROM t"), 99);
+	/* What was asked together is there with the first step, whatever is sent since. */
+	assert_int_equal(db_ask(a), DB_DONE);
+	assert_int_equal(db_ask(b), DB_DONE);
+	assert_int_equal(db_step(a), DB_ROW);
+	kill(pid, SIGSTOP);
+	assert_int_equal(db_send(in), DB_DONE);
+	db_deadline(d, SOON);
+	assert_int_equal(db_step(b), DB_ROW);
+	assert_int_equal(db_int(b, 0), 99);
+	assert_int_equal(db_step(b), DB_DONE);
+	kill(pid, SIGCONT);
+	db_finalize(&a);
+	db_finalize(&b);
 	db_finalize(&begin);
 	db_finalize(&in);
 	db_finalize(&commit);
@@ -755,6 +830,7 @@ main(void)
 		TEST(test_silent_server_and_much_to_send), TEST(test_deadline_is_for_all_calls), TEST(test_ended_connection),
 		TEST(test_transactions_in_the_way), TEST(test_given_up_statement_ends), TEST(test_idle_transaction_ends),
 		TEST(test_isolation), TEST(test_one_round_trip), TEST(test_large_is_not_held), TEST(test_paused_server), TEST(test_killed_server),
+		TEST(test_standby),
 	};
 
 	if (!postgres_is_there())
