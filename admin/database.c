@@ -29,13 +29,20 @@ become_owner(const char *path, char *error_r, size_t error_size)
 	return -1;
 }
 
-struct store_reader *
-database_open(const struct policy *p, char *error_r, size_t error_size)
+int
+database_become_owner(const struct policy *p, char *error_r, size_t error_size)
 {
 	static const char sqlite[] = "sqlite:";
 
-	if (strncmp(p->database, sqlite, strlen(sqlite)) == 0 &&
-	    become_owner(p->database + strlen(sqlite), error_r, error_size) != 0)
+	if (strncmp(p->database, sqlite, strlen(sqlite)) != 0)
+		return 0;
+	return become_owner(p->database + strlen(sqlite), error_r, error_size);
+}
+
+struct store_reader *
+database_open(const struct policy *p, char *error_r, size_t error_size)
+{
+	if (database_become_owner(p, error_r, error_size) != 0)
 		return NULL;
 	return store_reader_open(p->database, error_r, error_size);
 }

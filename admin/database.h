@@ -20,5 +20,7 @@ struct store_reader *database_open(const struct policy *p, char *error_r, size_t
  * file names. NULL where that cannot be, and it is told on standard error, as of the
  * command with this name. */
 struct store_reader *database_reader(const char *command, const char *policy_file, const char *url);
+/* Only the latter. 0, or -1 with a text. */
+int database_become_owner(const struct policy *p, char *error_r, size_t error_size);
 
 #endif

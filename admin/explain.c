@@ -234,6 +234,7 @@ json_lists(const struct answer_sheet *a, struct jsonv *root)
 			jsonv_set_integer(o, "used", (int64_t)a->m->charges[i].used);
 			jsonv_set_boolean(o, "exceeded", a->m->charges[i].exceeded);
 			jsonv_set_integer(o, "retry_ms", a->m->charges[i].retry_ms);
+			jsonv_set_integer(o, "waiting", (int64_t)a->m->charges[i].waiting);
 		}
 		jsonv_set_text(o, "over", limit_over_name(a->m->charges[i].over));
 	}
@@ -283,15 +284,28 @@ print_limit(const struct charge *c, bool is_weighed)
 		printf("%llu of %llu used, ", (unsigned long long)c->used, (unsigned long long)c->count);
 	else
 		printf("%llu, use not known, ", (unsigned long long)c->count);
-	printf("this message adds %llu%s\n", (unsigned long long)c->amount,
-	       is_weighed && c->exceeded ? ": too many" : "");
+	printf("this message adds %llu%s", (unsigned long long)c->amount,
+	       !is_weighed || !c->exceeded ? "" : c->waiting == 0 ? ": too many" : ": it waits its turn");
+	if (is_weighed && c->waiting > 0)
+		printf(", behind %llu held", (unsigned long long)c->waiting);
+	putchar('\n');
+}
+
+static const char *
+advice(const struct decision *d)
+{
+	const struct reason *why = d->reason[0] == '\0' ? NULL : reason_find(d->reason);
+
+	if (d->verdict == VERDICT_HOLD && strncmp(d->reason, "limit:", 6) == 0)
+		return "None is needed: it leaves when its turn has come (postern release --list shows what waits).";
+	return why == NULL ? NULL : why->advice;
 }
 
 static int
 print_text(const struct answer_sheet *a)
 {
 	const struct decision *d = a->would;
-	const struct reason *why = d->reason[0] == '\0' ? NULL : reason_find(d->reason);
+	const char *what_to_do = advice(d);
 	bool watched = d->verdict != a->decision->verdict;
 
 	for (const struct trace_step *t = a->m->trace.first; t != NULL; t = t->next)
@@ -302,8 +316,8 @@ print_text(const struct answer_sheet *a)
 	putchar('\n');
 	if (d->reason[0] != '\0')
 		printf("%s %d %s [%s] %s\n", watched ? "would:  " : "reply:  ", d->code, d->enhanced, d->reason, d->text);
-	if (why != NULL)
-		printf("advice:  %s\n", why->advice);
+	if (what_to_do != NULL)
+		printf("advice:  %s\n", what_to_do);
 	for (size_t i = 0; i < a->m->n_charges; i++)
 		print_limit(&a->m->charges[i], a->is_weighed);
 	for (size_t i = 0; i < a->n_signatures; i++)

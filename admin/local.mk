@@ -33,6 +33,8 @@ postern_SOURCES = \
 	admin/learn.c \
 	admin/main.c \
 	admin/output.c admin/output.h \
+	admin/person.c admin/person.h \
+	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \
 	admin/saved.c \
 	admin/saved.h \
 	admin/simulate.c \

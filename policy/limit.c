@@ -471,6 +471,15 @@ wait_text(struct arena *a, int64_t ms)
 	return arena_printf(a, "%lld hours", (long long)(s + 3599) / 3600);
 }
 
+/* Its place among the messages that wait for the same limit. */
+static const char *
+queue_text(struct arena *a, uint64_t waiting)
+{
+	if (waiting == 0)
+		return "the first that waits";
+	return arena_printf(a, "behind %llu that %s", (unsigned long long)waiting, waiting == 1 ? "waits" : "wait");
+}
+
 static struct decision
 limit_decision(struct message *m, const struct charge *c)
 {
@@ -488,10 +497,10 @@ limit_decision(struct message *m, const struct charge *c)
 				      (unsigned long long)c->amount, unit_names[c->unit], of,
 				      (unsigned long long)c->count);
 	else if (d.verdict == VERDICT_HOLD)
-		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s; held until there is room, %llu wait "
-				      "before it", message_who(m), (unsigned long long)c->used,
-				      (unsigned long long)c->count, unit_names[c->unit], period_name(m->arena, c->period),
-				      of, (unsigned long long)c->waiting);
+		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s; held until there is room, %s",
+				      message_who(m), (unsigned long long)c->used, (unsigned long long)c->count,
+				      unit_names[c->unit], period_name(m->arena, c->period), of,
+				      queue_text(m->arena, c->waiting));
 	else
 		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s; try again in %s", message_who(m),
 				      (unsigned long long)c->used, (unsigned long long)c->count, unit_names[c->unit],

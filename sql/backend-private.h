@@ -69,9 +69,6 @@ enum db_result rows_charge(struct backend *b, struct counter *k, const struct ch
 /* Notes that the MTA holds this message. `counters`: of its charges. */
 enum db_result held_add(struct backend *b, const struct admit *a, struct counter *const *counters);
 
-/* A grant that is not confirmed for so long is late; see held.c. */
-#define HELD_LEASE_MS 15000
-
 /* Whether held_grant() has something to do. */
 bool held_may_wait(const struct backend *b);
 

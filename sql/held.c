@@ -6,7 +6,7 @@
  * What has no room for an older message has none for a younger one.
  *
  * The releaser (postern release) reads which messages were granted, has the MTA let
- * them go, and confirms each. While a grant is older than HELD_LEASE_MS and not
+ * them go, and confirms each. While a grant is older than STORE_HELD_LEASE_MS and not
  * confirmed, nobody tells the MTA, and nothing more is granted; the releaser, when it
  * is there again, leaves such a grant alone and says that it was late, so that the
  * message waits again for its turn. So what a releaser does after a pause is no burst.
@@ -333,7 +333,7 @@ read_room(struct backend *b, int *room_r, bool *is_out_r)
 	db_reset(q);
 	*is_out_r = n > 0;
 	*room_r = n == 0 ? GRANTS_MAX : (int)(GRANTS_MAX - n);
-	if (n > 0 && oldest < backend_wall_ms(b) - HELD_LEASE_MS)
+	if (n > 0 && oldest < backend_wall_ms(b) - STORE_HELD_LEASE_MS)
 		*room_r = 0;
 	return rc == DB_ROW ? DB_DONE : DB_FAILED;
 }

@@ -14,7 +14,7 @@ libsql_a_SOURCES = \
 	sql/postgres.c \
 	sql/operator.c sql/operator.h \
 	sql/prune.c \
-	sql/read.c \
+	sql/read.c sql/read-private.h sql/read_held.c \
 	sql/rehearsal.c \
 	sql/requests.c sql/requests.h \
 	sql/refusals.c sql/refusals.h \

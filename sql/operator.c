@@ -261,14 +261,14 @@ operator_add(struct operator *o, const struct clock *clock, struct operator_requ
 int
 operator_is_pending(struct operator *o, const char *message_id, const char *what, const char **error_r)
 {
-	struct db_query *q = db_prepare(o->requests, "SELECT id FROM requests WHERE message_id = ? AND what = ?");
+	struct db_query *q = db_prepare(o->requests, "SELECT id FROM requests WHERE message_id = ?1 AND (what = ?2 OR ?2 = '')");
 	char text[8];
 	enum db_result rc = DB_FAILED;
 	int i = 0, found = 0;
 
 	if (q != NULL) {
 		db_bind_text(q, &i, message_id);
-		db_bind_text(q, &i, what);
+		db_bind_text(q, &i, what == NULL ? "" : what);
 		while (found == 0 && (rc = db_step(q)) == DB_ROW)
 			found = look(o, db_text(q, 0), text, sizeof text) == 0;
 	}

@@ -45,8 +45,8 @@ void operator_close(struct operator **o);
 int operator_add(struct operator *o, const struct clock *clock, struct operator_request *requests, size_t n,
 		 const char **error_r);
 
-/* Whether a request of this kind that concerns this message is there and was not taken
- * up. 1, 0, or -1 with a static text. */
+/* Whether a request of this kind (NULL: of any) that concerns this message is there and was
+ * not taken up. 1, 0, or -1 with a static text. */
 int operator_is_pending(struct operator *o, const char *message_id, const char *what, const char **error_r);
 
 enum operator_answer {

@@ -617,7 +617,8 @@ postgres_peek(void *backend, struct charge *charges, size_t n)
 	.open = postgres_open, .close = postgres_close, .commit = postgres_commit, .prune = postgres_prune, \
 	.tend = postgres_tend, .peek = postgres_peek, .reader_open = reader_open, .reader_close = reader_close, \
 	.reader_peek = reader_peek, .reader_messages = reader_messages, .reader_refusals = reader_refusals, \
-	.reader_count = reader_count, .reader_limit = reader_limit, .reader_policy = reader_policy
+	.reader_count = reader_count, .reader_limit = reader_limit, .reader_policy = reader_policy, \
+	.reader_held = reader_held, .reader_left = reader_left
 
 const struct store_ops store_postgres_ops = { .scheme = "postgresql://", OPS };
 const struct store_ops store_postgres_short_ops = { .scheme = "postgres://", OPS };

@@ -10,15 +10,11 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "sql/backend-private.h"
 #include "sql/limit-clock.h"
+#include "sql/read-private.h"
 
 /* Milliseconds that a server has to let us in. */
 #define OPEN_MS 10000
-
-struct reader {
-	struct db *db;
-};
 
 void
 sqlite_read_clock(struct db *db, struct limit_clock *c)

@@ -333,5 +333,5 @@ const struct store_ops store_sqlite_ops = {
 	.reader_open = reader_open, .reader_close = reader_close,
 	.reader_peek = reader_peek, .reader_messages = reader_messages,
 	.reader_refusals = reader_refusals, .reader_count = reader_count, .reader_limit = reader_limit,
-	.reader_policy = reader_policy,
+	.reader_policy = reader_policy, .reader_held = reader_held, .reader_left = reader_left,
 };

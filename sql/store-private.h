@@ -64,6 +64,11 @@ struct store_ops {
 			     const char **error_r);
 	int64_t (*reader_limit)(void *reader, const char *name);
 	int64_t (*reader_count)(void *reader, const struct store_range *range);
+	int (*reader_held)(void *reader, const char *relay, const char *state,
+			   int (*each)(void *context, const struct store_held *held), void *context,
+			   const char **error_r);
+	int (*reader_left)(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left),
+			   void *context, const char **error_r);
 };
 
 /* The readers over db.h. */
@@ -84,6 +89,10 @@ int reader_policy(void *reader, const char *policy, struct arena *arena, struct 
 		  const char **error_r);
 int64_t reader_limit(void *reader, const char *name);
 int64_t reader_count(void *reader, const struct store_range *range);
+int reader_held(void *reader, const char *relay, const char *state,
+		int (*each)(void *context, const struct store_held *held), void *context, const char **error_r);
+int reader_left(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left), void *context,
+		const char **error_r);
 
 /* Copies a record with all it points to; NULL when memory is short. `arena` owns it. */
 struct record *record_copy(struct arena *arena, const struct record *r);

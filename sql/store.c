@@ -206,6 +206,20 @@ store_reader_count(struct store_reader *r, const struct store_range *range)
 	return r->ops->reader_count(r->reader, range);
 }
 
+int
+store_reader_held(struct store_reader *r, const char *relay, const char *state,
+		  int (*each)(void *context, const struct store_held *held), void *context, const char **error_r)
+{
+	return r->ops->reader_held(r->reader, relay, state, each, context, error_r);
+}
+
+int
+store_reader_left(struct store_reader *r, int64_t since, int (*each)(void *context, const struct store_left *left),
+		  void *context, const char **error_r)
+{
+	return r->ops->reader_left(r->reader, since, each, context, error_r);
+}
+
 static void
 copy_strings(struct arena *a, struct record *r)
 {

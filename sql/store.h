@@ -181,6 +181,40 @@ int store_reader_policy(struct store_reader *r, const char *policy, struct arena
  * none of this name. */
 int64_t store_reader_limit(struct store_reader *r, const char *name);
 
+/* A grant that is not confirmed for so long is late: the message waits for its turn again once
+ * the releaser says so, and is not to be released by it. */
+#define STORE_HELD_LEASE_MS 15000
+
+/* A message that the MTA holds, or held. Strings live for the call; times are wall time in
+ * milliseconds, 0 for not. */
+struct store_held {
+	const char *id, *relay, *queue_id, *app, *tenant;
+	const char *state;        /* waiting, kept, granted, missing, released, gone: see 002-held.sql */
+	const char *who;          /* the operator who let it go, "" where its turn had come */
+	const char *limit, *key;  /* the counter that it waits or waited for, "" for none */
+	const char *reason, *sender; /* of the audit */
+	int64_t held_time, granted_time, released_time;
+	bool is_superseded;       /* its relay's MTA gave the queue id to another message since */
+};
+
+/* Calls `each` for the messages of a relay (NULL: of all) in this state, the oldest first; a
+ * result other than 0 ends it. 0, what `each` returned, or -1 with a static text. */
+int store_reader_held(struct store_reader *r, const char *relay, const char *state,
+		      int (*each)(void *context, const struct store_held *held), void *context,
+		      const char **error_r);
+
+/* How many left the hold queue, by app, counter and state (released, gone). */
+struct store_left {
+	const char *relay, *app, *state, *limit, *key;
+	const char *reason;       /* where it waited for no counter, of the audit */
+	int64_t count;
+};
+
+/* The same for those that left since this wall time. */
+int store_reader_left(struct store_reader *r, int64_t since,
+		      int (*each)(void *context, const struct store_left *left), void *context,
+		      const char **error_r);
+
 /* How many messages are in the range; -1 on error. */
 int64_t store_reader_count(struct store_reader *r, const struct store_range *range);
 

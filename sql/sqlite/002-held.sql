@@ -14,6 +14,7 @@ CREATE TABLE held (
 );
 CREATE INDEX held_state ON held (relay, state, limit_id, app, number);
 CREATE INDEX held_queue_id ON held (relay, queue_id);
+CREATE INDEX held_released ON held (released_time) WHERE released_time > 0;
 -- What a waiting message will be charged, and a granted one was, until it has left.
 CREATE TABLE held_charges (
 	message_id TEXT, number INTEGER, limit_id INTEGER, amount INTEGER, over INTEGER, granted INTEGER,

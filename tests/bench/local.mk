@@ -5,12 +5,13 @@
 # `make bench-regex` tells how fast body rules are and how far beyond their budget
 # they run. `make bench-store` measures the store alone. None is part of make check.
 # BENCH_FLAGS: see tests/bench/run.py --help, tests/bench/store.py --help. What
-# rules cost: tests/bench/rules.py BUILD-FOLDER.
+# rules cost: tests/bench/rules.py BUILD-FOLDER. Questions and export over a large audit:
+# tests/bench/audit.py.
 
 EXTRA_PROGRAMS += tests/bench/milter-load
 tests_bench_milter_load_SOURCES = tests/bench/milter-load.c tests/bench/load.h tests/bench/wire.c
 tests_bench_milter_load_CFLAGS = $(AM_CFLAGS) $(MILTER_CFLAGS)
-EXTRA_DIST += tests/bench/store.py tests/bench/run.py tests/bench/learn.py tests/bench/rules.py
+EXTRA_DIST += tests/bench/audit.py tests/bench/store.py tests/bench/run.py tests/bench/learn.py tests/bench/rules.py
 CLEANFILES += tests/bench/milter-load tests/bench/regex tests/bench/store tests/bench/audit.py
 
 EXTRA_PROGRAMS += tests/bench/regex

@@ -1,0 +1,126 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Held mail as its readers see it: the releaser, and who asks what waits.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "sql/read-private.h"
+
+#define RELAY_MAX 256
+
+/* The relay after this one that holds, or held, mail; "" when it was the last. */
+static enum db_result
+next_relay(struct db *db, char relay[RELAY_MAX])
+{
+	struct db_query *q = db_prepare(db, "SELECT min(relay) FROM held WHERE relay > ?");
+	char last[RELAY_MAX];
+	enum db_result rc = DB_FAILED;
+	int i = 0;
+
+	snprintf(last, sizeof last, "%s", relay);
+	relay[0] = '\0';
+	if (q != NULL) {
+		db_bind_text(q, &i, last);
+		rc = db_step(q);
+	}
+	if (rc == DB_ROW)
+		snprintf(relay, RELAY_MAX, "%s", db_text(q, 0));
+	db_finalize(&q);
+	return rc == DB_FAILED ? DB_FAILED : DB_DONE;
+}
+
+static void
+read_row(struct db_query *q, struct store_held *h)
+{
+	const char **const texts[] = {
+		&h->id, &h->relay, &h->queue_id, &h->app, &h->tenant, &h->state, &h->who, &h->limit, &h->key,
+		&h->reason, &h->sender,
+	};
+	int64_t *const numbers[] = { &h->held_time, &h->granted_time, &h->released_time };
+	const int n = sizeof texts / sizeof texts[0];
+
+	for (int i = 0; i < n; i++)
+		*texts[i] = db_text(q, i);
+	for (int i = 0; i < 3; i++)
+		*numbers[i] = db_int(q, n + i);
+	h->is_superseded = db_int(q, n + 3) != 0;
+}
+
+/* Those of one relay in one state. */
+static int
+read_relay(struct db_query *q, const char *relay, const char *state,
+	   int (*each)(void *context, const struct store_held *held), void *context)
+{
+	enum db_result rc;
+	int i = 0, result = 0;
+
+	db_bind_text(q, &i, relay);
+	db_bind_text(q, &i, state);
+	while (result == 0 && (rc = db_step(q)) != DB_DONE) {
+		struct store_held h;
+
+		if (rc == DB_ROW)
+			read_row(q, &h);
+		result = rc == DB_ROW ? each(context, &h) : -1;
+	}
+	db_reset(q);
+	return result;
+}
+
+int
+reader_held(void *reader, const char *relay, const char *state,
+	    int (*each)(void *context, const struct store_held *held), void *context, const char **error_r)
+{
+	struct reader *r = reader;
+	struct db_query *q = db_prepare(r->db, "SELECT h.message_id, h.relay, h.queue_id, h.app, h.tenant, h.state, h.who,"
+		" l.name, l.key, m.reason, m.sender, h.held_time, h.granted_time, h.released_time, EXISTS (SELECT 1 FROM held n"
+		" WHERE n.relay = h.relay AND n.queue_id = h.queue_id AND n.number > h.number)"
+		" FROM held h LEFT JOIN limits l ON l.id = h.limit_id LEFT JOIN messages m ON m.id = h.message_id"
+		" WHERE h.relay = ? AND h.state = ? ORDER BY h.number");
+	char name[RELAY_MAX] = "";
+	enum db_result rc = DB_DONE;
+	int result = q == NULL ? -1 : 0;
+
+	if (result == 0 && relay != NULL)
+		result = read_relay(q, relay, state, each, context);
+	while (result == 0 && relay == NULL && (rc = next_relay(r->db, name)) == DB_DONE && name[0] != '\0')
+		result = read_relay(q, name, state, each, context);
+	if (rc == DB_FAILED)
+		result = -1;
+	if (result == -1)
+		*error_r = db_error(r->db);
+	db_finalize(&q);
+	return result;
+}
+
+int
+reader_left(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left), void *context,
+	    const char **error_r)
+{
+	struct reader *r = reader;
+	struct db_query *q = db_prepare(r->db, "SELECT h.relay, h.app, h.state, l.name, l.key,"
+		" CASE WHEN l.name IS NULL THEN m.reason ELSE '' END, count(*) FROM held h"
+		" LEFT JOIN limits l ON l.id = h.limit_id LEFT JOIN messages m ON m.id = h.message_id"
+		" WHERE h.released_time >= ? AND h.released_time > 0 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 4, 5, 6, 2, 3");
+	enum db_result rc = DB_DONE;
+	int i = 0, result = q == NULL ? -1 : 0;
+
+	if (q != NULL)
+		db_bind_int(q, &i, since);
+	while (result == 0 && (rc = db_step(q)) == DB_ROW) {
+		const struct store_left left = {
+			.relay = db_text(q, 0), .app = db_text(q, 1), .state = db_text(q, 2), .limit = db_text(q, 3),
+			.key = db_text(q, 4), .reason = db_text(q, 5), .count = db_int(q, 6),
+		};
+
+		result = each(context, &left);
+	}
+	if (rc == DB_FAILED)
+		result = -1;
+	if (result == -1)
+		*error_r = db_error(r->db);
+	db_finalize(&q);
+	return result;
+}
