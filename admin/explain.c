@@ -198,6 +198,50 @@ struct answer_sheet {
 	size_t n_signatures;
 };
 
+/* What of a limit is held back from the message. */
+static void
+json_reserved(struct jsonv *o, const struct charge *c, bool is_weighed)
+{
+	struct jsonv *list = jsonv_set_array(o, "reserved");
+
+	for (size_t i = 0; i < c->n_reserves; i++) {
+		struct jsonv *r = jsonv_add_object(list);
+
+		jsonv_set_text(r, "app", strchr(c->reserves[i].key, '=') + 1);
+		jsonv_set_integer(r, "amount", (int64_t)c->reserves[i].amount);
+		if (is_weighed)
+			jsonv_set_integer(r, "unspent", (int64_t)c->reserves[i].unspent);
+	}
+	jsonv_set_integer(o, "for_critical_apps", (int64_t)c->kept);
+}
+
+static void
+json_limits(const struct answer_sheet *a, struct jsonv *root)
+{
+	struct jsonv *limits = jsonv_set_array(root, "limits"), *reserves = jsonv_set_array(root, "reserves");
+
+	for (size_t i = 0; i < a->m->n_charges; i++) {
+		const struct charge *c = &a->m->charges[i];
+		struct jsonv *o = jsonv_add_object(c->tally ? reserves : limits);
+
+		jsonv_set_text(o, "name", c->name);
+		jsonv_set_text(o, "key", c->key);
+		jsonv_set_integer(o, "count", (int64_t)c->count);
+		jsonv_set_integer(o, "amount", (int64_t)c->amount);
+		if (a->is_weighed)
+			jsonv_set_integer(o, "used", (int64_t)c->used);
+		if (c->tally)
+			continue;
+		json_reserved(o, c, a->is_weighed);
+		if (a->is_weighed) {
+			jsonv_set_boolean(o, "exceeded", c->exceeded);
+			jsonv_set_integer(o, "retry_ms", c->retry_ms);
+			jsonv_set_integer(o, "waiting", (int64_t)c->waiting);
+		}
+		jsonv_set_text(o, "over", limit_over_name(c->over));
+	}
+}
+
 static void
 json_lists(const struct answer_sheet *a, struct jsonv *root)
 {
@@ -222,22 +266,7 @@ json_lists(const struct answer_sheet *a, struct jsonv *root)
 		jsonv_set_boolean(o, "made", a->signatures[i].value != NULL);
 		jsonv_set_text(o, "error", a->signatures[i].value != NULL ? "" : a->signatures[i].error);
 	}
-	list = jsonv_set_array(root, "limits");
-	for (size_t i = 0; i < a->m->n_charges; i++) {
-		struct jsonv *o = jsonv_add_object(list);
-
-		jsonv_set_text(o, "name", a->m->charges[i].name);
-		jsonv_set_text(o, "key", a->m->charges[i].key);
-		jsonv_set_integer(o, "count", (int64_t)a->m->charges[i].count);
-		jsonv_set_integer(o, "amount", (int64_t)a->m->charges[i].amount);
-		if (a->is_weighed) {
-			jsonv_set_integer(o, "used", (int64_t)a->m->charges[i].used);
-			jsonv_set_boolean(o, "exceeded", a->m->charges[i].exceeded);
-			jsonv_set_integer(o, "retry_ms", a->m->charges[i].retry_ms);
-			jsonv_set_integer(o, "waiting", (int64_t)a->m->charges[i].waiting);
-		}
-		jsonv_set_text(o, "over", limit_over_name(a->m->charges[i].over));
-	}
+	json_limits(a, root);
 	list = jsonv_set_array(root, "trace");
 	for (const struct trace_step *t = a->m->trace.first; t != NULL; t = t->next) {
 		struct jsonv *o = jsonv_add_object(list);
@@ -276,14 +305,25 @@ print_json(const struct answer_sheet *a)
 	return r == 0 ? 0 : 1;
 }
 
+/* What of a limit is held back, also where it is not what stands in the way. */
 static void
-print_limit(const struct charge *c, bool is_weighed)
+print_reserved(const struct message *m, const struct charge *c, bool is_weighed)
 {
-	printf("limit:   %s%s%s: ", c->name, c->key[0] == '\0' ? "" : " ", c->key);
+	const char *s = budget_text(m->arena, c, "", c->count, !is_weighed);
+
+	if (s[0] != '\0')
+		printf("%s, ", s);
+}
+
+static void
+print_limit(const struct message *m, const struct charge *c, bool is_weighed)
+{
+	printf("%s %s%s%s: ", c->tally ? "reserve:" : "limit:  ", c->name, c->key[0] == '\0' ? "" : " ", c->key);
 	if (is_weighed)
 		printf("%llu of %llu used, ", (unsigned long long)c->used, (unsigned long long)c->count);
 	else
 		printf("%llu, use not known, ", (unsigned long long)c->count);
+	print_reserved(m, c, is_weighed);
 	printf("this message adds %llu%s", (unsigned long long)c->amount,
 	       !is_weighed || !c->exceeded ? "" : c->waiting == 0 ? ": too many" : ": it waits its turn");
 	if (is_weighed && c->waiting > 0)
@@ -319,7 +359,7 @@ print_text(const struct answer_sheet *a)
 	if (what_to_do != NULL)
 		printf("advice:  %s\n", what_to_do);
 	for (size_t i = 0; i < a->m->n_charges; i++)
-		print_limit(&a->m->charges[i], a->is_weighed);
+		print_limit(a->m, &a->m->charges[i], a->is_weighed);
 	for (size_t i = 0; i < a->n_signatures; i++)
 		printf("signed:  d=%s s=%s %s%s\n", a->signatures[i].key->domain, a->signatures[i].key->selector,
 		       key_algorithm_name(a->signatures[i].key->algorithm),

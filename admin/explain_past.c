@@ -70,7 +70,8 @@ print_then(const struct record *r, const struct charge *charges, size_t n)
 	fputs("\nsteps:\n", stdout);
 	fputs(r->trace, stdout);
 	for (size_t i = 0; i < n; i++)
-		printf("limit      %s%s%s: %llu of %llu were used, this message %s %llu\n", charges[i].name,
+		printf("%-10s %s%s%s: %llu of %llu were used, this message %s %llu\n",
+		       charge_is_tally_key(charges[i].key) ? "reserve" : "limit", charges[i].name,
 		       charges[i].key[0] == '\0' ? "" : " ", charges[i].key, (unsigned long long)charges[i].used,
 		       (unsigned long long)charges[i].count, charges[i].exceeded ? "was over it with" : "added",
 		       (unsigned long long)charges[i].amount);
@@ -118,6 +119,25 @@ set_now(struct jsonv *root, const struct replayed *now)
 }
 
 static void
+set_charges(struct jsonv *root, const struct charge *charges, size_t n)
+{
+	struct jsonv *limits = jsonv_set_array(root, "limits"), *reserves = jsonv_set_array(root, "reserves");
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_tally = charge_is_tally_key(charges[i].key);
+		struct jsonv *o = jsonv_add_object(is_tally ? reserves : limits);
+
+		jsonv_set_text(o, "name", charges[i].name);
+		jsonv_set_text(o, "key", charges[i].key);
+		jsonv_set_integer(o, "amount", (int64_t)charges[i].amount);
+		jsonv_set_integer(o, "used", (int64_t)charges[i].used);
+		jsonv_set_integer(o, "count", (int64_t)charges[i].count);
+		if (!is_tally)
+			jsonv_set_boolean(o, "exceeded", charges[i].exceeded);
+	}
+}
+
+static void
 set_lists(struct jsonv *root, const struct record *r, const struct charge *charges, size_t n)
 {
 	struct jsonv *list = jsonv_set_array(root, "recipients");
@@ -131,17 +151,7 @@ set_lists(struct jsonv *root, const struct record *r, const struct charge *charg
 		jsonv_set_boolean(o, "accepted", r->rcpt[i].accepted);
 		jsonv_set_text(o, "reason", r->rcpt[i].reason);
 	}
-	list = jsonv_set_array(root, "limits");
-	for (size_t i = 0; i < n; i++) {
-		struct jsonv *o = jsonv_add_object(list);
-
-		jsonv_set_text(o, "name", charges[i].name);
-		jsonv_set_text(o, "key", charges[i].key);
-		jsonv_set_integer(o, "amount", (int64_t)charges[i].amount);
-		jsonv_set_integer(o, "used", (int64_t)charges[i].used);
-		jsonv_set_integer(o, "count", (int64_t)charges[i].count);
-		jsonv_set_boolean(o, "exceeded", charges[i].exceeded);
-	}
+	set_charges(root, charges, n);
 	list = jsonv_set_array(root, "trace");
 	for (size_t len; *line != '\0'; line += len + (line[len] == '\n' ? 1 : 0)) {
 		char step[1024];

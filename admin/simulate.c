@@ -221,6 +221,8 @@ is_of_its_time(const struct run *run, const struct refusal *f, const char **unde
 		l = find_limit(run->policy, f->reason + 6);
 		if (!same && (l == NULL || (int64_t)limit_count(l, f->time / DAY_MS) != store_reader_limit(run->reader, l->name)))
 			*undecidable_r = "it was over a limit that is another now";
+		else if (!same && strstr(f->text, " reserved for ") != NULL)
+			*undecidable_r = "it was for what is reserved of a limit, and whether that is another now is not known";
 		return true;
 	}
 	if (strcmp(f->reason, "too-many-recipients") == 0) {

@@ -3,12 +3,19 @@
  *
  * A charge: one limit that one message is held against. Made by policy/limit,
  * weighed by the store. Plain data; strings are borrowed from the message.
+ *
+ * Of a limit's count a part may be reserved for others: its counter has siblings
+ * (same scope, unit and period, another key) that count what each of those has
+ * spent of it, and what they have not spent is held back from this message. Their
+ * own messages bring a charge to the sibling, a tally, beside the one to the limit.
  */
 #ifndef POSTERN_BASE_CHARGE_H
 #define POSTERN_BASE_CHARGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* What a limit counts. The order is stored: never renumber. */
 enum unit {
@@ -27,6 +34,16 @@ enum over {
 	OVER_REJECT
 };
 
+/* What is reserved beside a charge's counter. */
+struct charge_reserve {
+	const char *key;       /* of the sibling, "app=billing" */
+	const char *name;      /* of the sibling, "contoso/external-recipients-per-day-per-app" */
+	uint64_t amount;
+
+	/* Filled by store_peek() and store_admit(). */
+	uint64_t unspent;      /* of the amount: this is held back */
+};
+
 struct charge {
 	/* Identity of the counter: usage survives a change of count or over. */
 	const char *scope;     /* "app:crm", "tenant:contoso", "method:smtp-auth" */
@@ -41,12 +58,38 @@ struct charge {
 	bool enforced;         /* false in monitor mode: charged beyond N if need be */
 	bool has_waited;       /* held mail whose turn it may be: nothing that waits stands before it */
 
+	/* What of the count is not for this message. */
+	uint64_t kept;         /* always, whatever is used; at most the count */
+	struct charge_reserve *reserves; /* as far as they are not spent */
+	size_t n_reserves;
+
+	/* It counts what one app spends of the limit, whose reserve is `count`. It is no
+	 * limit of its own: never exceeded, and only the counter is of use. */
+	bool tally;
+
 	/* Filled by store_peek() and store_admit(). */
 	uint64_t used;         /* in the last period, before this message */
 	uint64_t waiting;      /* over is hold: held messages before this one, which stand in its way */
-	bool exceeded;         /* used + amount > count, or others wait */
-	int64_t retry_ms;      /* when exceeded: milliseconds until it would fit; -1: never (amount > count) */
+	bool exceeded;         /* used + amount + what is held back > count, or others wait */
+	int64_t retry_ms;      /* when exceeded: milliseconds until it would fit; -1: never */
 };
+
+/* Whether a key that was stored is that of a tally; no limit has such a key. */
+static inline bool
+charge_is_tally_key(const char *key)
+{
+	return strncmp(key, "app=", 4) == 0;
+}
+
+/* The counter of a reserve, as a charge that adds nothing names it. */
+static inline struct charge
+charge_sibling(const struct charge *c, size_t i)
+{
+	return (struct charge){
+		.scope = c->scope, .unit = c->unit, .period = c->period, .key = c->reserves[i].key,
+		.name = c->reserves[i].name, .count = c->reserves[i].amount, .over = OVER_OBSERVE, .tally = true,
+	};
+}
 
 /* Whether a charge stands in the way of the message. */
 static inline bool

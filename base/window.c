@@ -31,6 +31,12 @@ window_slot(int64_t now_ms, uint32_t period)
 	return now_ms < 0 ? 0 : now_ms / slot_length(period);
 }
 
+int64_t
+window_start(int64_t slot, uint32_t period)
+{
+	return slot * slot_length(period);
+}
+
 void
 window_advance(struct window *w, int64_t slot)
 {

@@ -28,6 +28,9 @@ struct window {
 /* The slot of a time; period in seconds, a multiple of 60. */
 int64_t window_slot(int64_t now_ms, uint32_t period);
 
+/* When a slot begins, in milliseconds. */
+int64_t window_start(int64_t slot, uint32_t period);
+
 /* Forgets what lies before the last period, seen from `slot`. A slot before
  * `newest` changes nothing. */
 void window_advance(struct window *w, int64_t slot);

@@ -534,8 +534,9 @@ admit(struct session *s, const struct edit **edits_r)
 
 	limit_collect(m, NULL);
 	for (size_t i = 0; i < m->n_charges && i < 12; i++)
-		trace_add(&m->trace, "end", "charged", ANSWER_NOTE, "%s %llu", m->charges[i].name,
-			  (unsigned long long)m->charges[i].amount);
+		if (!m->charges[i].tally)
+			trace_add(&m->trace, "end", "charged", ANSWER_NOTE, "%s %llu", m->charges[i].name,
+				  (unsigned long long)m->charges[i].amount);
 	if (arena_failed(s->arena))
 		return fail(s, "out of memory at the end of the message");
 	a.charges = m->charges;

@@ -167,23 +167,45 @@ write_day(int64_t day, char text[CLOCK_TEXT_SIZE])
 	text[10] = '\0';
 }
 
-/* A tenant's limits in plain numbers that are above its rate as long as it is young. */
+/* A limit in a plain number that is above the tenant's rate of the day. */
+static void
+add_above(const struct tenant *t, const struct limit *l, int64_t day, const char *until, struct problems *problems)
+{
+	uint64_t rate = budget_rate(&t->rate, day);
+
+	if (l->unit == UNIT_EXTERNAL_RECIPIENTS && l->rate == NULL && limit_is_above(l, rate, (uint32_t)DAY))
+		problems_add(problems, false, t->created_file, t->created_line, t->created_column, "Exchange Online takes %llu "
+			     "external recipients a day from tenant \"%s\" until %s, so %s (%llu) is not reached before",
+			     (unsigned long long)rate, t->name, until, l->name, (unsigned long long)l->count);
+}
+
+/* Reserves that leave nothing of the day's rate. */
+static void
+add_reserved(const struct tenant *t, const struct limit *l, int64_t day, const char *until, struct problems *problems)
+{
+	uint64_t count = limit_count(l, day), sum = budget_kept(t, count);
+
+	if (l->rate == NULL || !budget_is_limit(l) || t->n_reserves == 0)
+		return;
+	for (size_t i = 0; i < t->n_reserves; i++)
+		sum += budget_share(&t->reserves[i].app->reserved, count);
+	if (sum >= count)
+		problems_add(problems, false, t->created_file, t->created_line, t->created_column, "%s is %llu until %s, and all of "
+			     "it is reserved or for critical apps; other apps can send nothing outside before", l->name,
+			     (unsigned long long)count, until);
+}
+
+/* What does not fit as long as a tenant is young. */
 static void
 add_young(const struct tenant *t, int64_t day, struct problems *problems)
 {
 	int64_t grows = t->rate.created + (day < t->rate.created + BUDGET_NEW_DAYS ? BUDGET_NEW_DAYS : BUDGET_YOUNG_DAYS);
-	uint64_t rate = budget_rate(&t->rate, day);
 	char until[CLOCK_TEXT_SIZE];
 
 	write_day(grows, until);
 	for (size_t i = 0; i < t->n_limits; i++) {
-		const struct limit *l = &t->limits[i];
-
-		if (l->unit == UNIT_EXTERNAL_RECIPIENTS && l->rate == NULL && limit_is_above(l, rate, (uint32_t)DAY))
-			problems_add(problems, false, t->created_file, t->created_line, t->created_column, "Exchange Online "
-				     "takes %llu external recipients a day from tenant \"%s\" until %s, so %s (%llu) is not "
-				     "reached before", (unsigned long long)rate, t->name, until, l->name,
-				     (unsigned long long)l->count);
+		add_above(t, &t->limits[i], day, until, problems);
+		add_reserved(t, &t->limits[i], day, until, problems);
 	}
 }
 

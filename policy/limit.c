@@ -298,7 +298,8 @@ struct collector {
 	const struct recipient *only; /* of the recipients, this one alone; NULL: all */
 };
 
-static void
+/* NULL where nothing is charged. */
+static struct charge *
 add_charge(struct collector *c, const struct limit *l, const char *who, uint64_t amount)
 {
 	struct message *m = c->m;
@@ -306,12 +307,27 @@ add_charge(struct collector *c, const struct limit *l, const char *who, uint64_t
 			  : arena_printf(m->arena, "%s=%s", key_names[l->key], who);
 
 	if (amount == 0 || m->n_charges == c->room)
-		return;
+		return NULL;
 	m->charges[m->n_charges++] = (struct charge){
 		.scope = l->scope, .unit = l->unit, .period = l->period, .key = key,
 		.name = l->name, .count = limit_count(l, m->day), .amount = amount, .over = l->over,
 		.enforced = m->mode == MODE_ENFORCE,
 	};
+	return &m->charges[m->n_charges - 1];
+}
+
+/* A limit of the app or tenant as a whole; of a budget, also what is reserved of it. */
+static void
+add_whole(struct collector *c, const struct limit *l, uint64_t amount)
+{
+	struct message *m = c->m;
+	struct charge *charge = add_charge(c, l, "", amount);
+
+	if (charge == NULL || l->tally == NULL)
+		return;
+	budget_hold_back(m, l, charge);
+	if (m->n_charges < c->room && budget_tally(m, l, charge, &m->charges[m->n_charges]))
+		m->n_charges++;
 }
 
 static uint64_t
@@ -363,7 +379,7 @@ add_limit(struct collector *c, const struct limit *l)
 
 	switch (l->key) {
 	case LIMIT_PER_SCOPE:
-		add_charge(c, l, "", amount);
+		add_whole(c, l, amount);
 		break;
 	case LIMIT_PER_SENDER:
 		add_charge(c, l, arena_lower(m->arena, sender, strlen(sender)), amount);
@@ -427,7 +443,7 @@ limit_collect(struct message *m, const struct recipient *only)
 {
 	const struct policy *p = m->policy;
 	size_t limits = p->n_built_in + (m->app == NULL ? 0 : m->app->n_limits) +
-			(m->tenant == NULL ? 0 : m->tenant->n_limits);
+			(m->tenant == NULL ? 0 : 2 * m->tenant->n_limits); /* each may have a tally */
 	struct collector c = {.m = m, .only = only, .room = limits * (only == NULL ? m->accepted + 1 : 1)};
 
 	if (!make_room(m, c.room) || m->decision.verdict == VERDICT_DISCARD)
@@ -480,6 +496,19 @@ queue_text(struct arena *a, uint64_t waiting)
 	return arena_printf(a, "behind %llu that %s", (unsigned long long)waiting, waiting == 1 ? "waits" : "wait");
 }
 
+/* What is held back, where the message would fit without that. */
+static const char *
+reserve_text(struct arena *a, const struct charge *c)
+{
+	const char *s;
+
+	if (c->amount > c->count || (c->retry_ms >= 0 && c->used > c->count - c->amount))
+		return "";
+	s = c->retry_ms < 0 ? budget_text(a, c, " of these", c->count, true)
+			    : budget_text(a, c, " of the rest", c->count - c->used, false);
+	return s[0] == '\0' ? "" : arena_printf(a, ", %s", s);
+}
+
 static struct decision
 limit_decision(struct message *m, const struct charge *c)
 {
@@ -493,18 +522,19 @@ limit_decision(struct message *m, const struct charge *c)
 	d.enhanced = c->retry_ms < 0 ? (c->unit == UNIT_BYTES ? "5.3.4" : "5.5.3")
 		     : d.verdict == VERDICT_REJECT ? "5.7.1" : d.verdict == VERDICT_HOLD ? "2.0.0" : "4.7.1";
 	if (c->retry_ms < 0)
-		d.text = arena_printf(m->arena, "this message alone has %llu %s%s; the limit is %llu",
+		d.text = arena_printf(m->arena, "this message alone has %llu %s%s; the limit is %llu%s",
 				      (unsigned long long)c->amount, unit_names[c->unit], of,
-				      (unsigned long long)c->count);
+				      (unsigned long long)c->count, reserve_text(m->arena, c));
 	else if (d.verdict == VERDICT_HOLD)
-		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s; held until there is room, %s",
+		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s; held until there is room, %s",
 				      message_who(m), (unsigned long long)c->used, (unsigned long long)c->count,
 				      unit_names[c->unit], period_name(m->arena, c->period), of,
-				      queue_text(m->arena, c->waiting));
+				      reserve_text(m->arena, c), queue_text(m->arena, c->waiting));
 	else
-		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s; try again in %s", message_who(m),
+		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s; try again in %s", message_who(m),
 				      (unsigned long long)c->used, (unsigned long long)c->count, unit_names[c->unit],
-				      period_name(m->arena, c->period), of, wait_text(m->arena, c->retry_ms));
+				      period_name(m->arena, c->period), of, reserve_text(m->arena, c),
+				      wait_text(m->arena, c->retry_ms));
 	return d;
 }
 

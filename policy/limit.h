@@ -34,6 +34,7 @@ struct limit {
 	uint32_t period;        /* seconds */
 	enum limit_key key;
 	enum over over;
+	const char *tally;      /* of a budget limit: what the counters of its reserves are named; NULL of others */
 	bool only_onmicrosoft;  /* built in: senders in *.onmicrosoft.com only */
 };
 

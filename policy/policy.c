@@ -166,6 +166,34 @@ make_built_in(struct policy *p)
 	}
 }
 
+static bool
+is_of_tenant(const struct app *a, const struct tenant *t)
+{
+	for (size_t i = 0; i < a->n_tenants; i++)
+		if (a->tenants[i] == t)
+			return true;
+	return false;
+}
+
+/* Whose part of the tenant's budget is whose. */
+static void
+make_reserves(struct policy *p, struct tenant *t)
+{
+	t->reserves = arena_array(p->arena, p->n_apps + 1, sizeof *t->reserves);
+	for (size_t i = 0; t->reserves != NULL && i < p->n_apps; i++) {
+		const struct app *a = &p->apps[i];
+
+		if (!is_of_tenant(a, t) || !budget_charges(a))
+			continue;
+		t->has_critical = t->has_critical || a->is_critical;
+		if (a->reserved.amount > 0)
+			t->reserves[t->n_reserves++] = (struct reserve){a, arena_printf(p->arena, "app=%s", a->name)};
+	}
+	for (size_t i = 0; i < t->n_limits; i++)
+		if (budget_is_limit(&t->limits[i]))
+			t->limits[i].tally = arena_printf(p->arena, "%s-per-app", t->limits[i].name);
+}
+
 static void
 make_unknown(struct policy *p)
 {
@@ -193,6 +221,8 @@ policy_finish(struct policy *p)
 {
 	make_index(p);
 	make_built_in(p);
+	for (size_t i = 0; i < p->n_tenants; i++)
+		make_reserves(p, &p->tenants[i]);
 	make_unknown(p);
 	return arena_failed(p->arena) ? -1 : 0;
 }

@@ -83,6 +83,9 @@ struct tenant {
 	enum mode mode;
 	struct limit *limits;
 	size_t n_limits;
+	struct reserve *reserves;       /* of its budget; made by policy_finish(), as has_critical is */
+	size_t n_reserves;
+	bool has_critical;              /* some app that spends its budget is critical */
 	struct accepted_domain *domains;
 	size_t n_domains;
 	struct accepted_source *sources;
@@ -123,6 +126,9 @@ struct app {
 	size_t n_senders;
 	struct limit *limits;
 	size_t n_limits;
+	struct share reserved;          /* of the budget of each of its tenants */
+	unsigned reserved_line, reserved_column;
+	bool is_critical;
 	enum mode mode;
 	bool has_mode;                  /* its own; otherwise the tenant's holds */
 	enum on_failure on_failure;

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "sql/backend-private.h"
+#include "sql/reserves.h"
 
 /* Messages looked at in one transaction, and at most granted and not confirmed. */
 #define GRANTS_MAX 200
@@ -43,14 +44,22 @@ add_charge(struct backend *b, const struct admit *a, size_t n, int64_t limit_id)
 {
 	const struct charge *c = &a->charges[n];
 	struct db_query *q = b->query[HELD_CHARGE];
+	struct text reserves = {0};
+	enum db_result rc;
 	int i = 0;
+
+	reserves_write(c, &reserves);
 
 	db_bind_text(q, &i, a->record->id);
 	db_bind_u64(q, &i, n);
 	db_bind_int(q, &i, limit_id);
 	db_bind_u64(q, &i, c->amount);
 	db_bind_int(q, &i, (int64_t)c->over);
-	return db_send(q);
+	db_bind_u64(q, &i, c->kept);
+	db_bind_text(q, &i, text_string(&reserves));
+	rc = reserves.failed ? DB_FAILED : db_send(q);
+	text_free(&reserves);
+	return rc;
 }
 
 /* The counter it waits for: 0 where no limit holds it. */
@@ -191,13 +200,14 @@ read_charges(struct grant *g, struct candidate *c)
 				memcpy(more, c->charges, c->n_charges * sizeof *more);
 			c->charges = more;
 		}
-		c->charges[c->n_charges++] = (struct charge){
+		c->charges[c->n_charges] = (struct charge){
 			.scope = arena_string(g->arena, db_text(q, 0)), .unit = (enum unit)db_int(q, 1),
 			.period = (uint32_t)db_int(q, 2), .key = arena_string(g->arena, db_text(q, 3)),
 			.name = arena_string(g->arena, db_text(q, 4)), .count = (uint64_t)db_int(q, 5),
 			.amount = (uint64_t)db_int(q, 6), .over = (enum over)db_int(q, 7), .enforced = true,
-			.has_waited = true,
+			.has_waited = true, .kept = (uint64_t)db_int(q, 8), .tally = charge_is_tally_key(db_text(q, 3)),
 		};
+		reserves_read(g->arena, db_text(q, 9), &c->charges[c->n_charges++]);
 	}
 	db_reset(q);
 	return rc == DB_ROW ? DB_DONE : rc;

@@ -18,6 +18,7 @@ libsql_a_SOURCES = \
 	sql/rehearsal.c \
 	sql/requests.c sql/requests.h \
 	sql/refusals.c sql/refusals.h \
+	sql/reserves.c sql/reserves.h \
 	sql/rows.c \
 	sql/schema.c \
 	sql/sqlite.c \

@@ -46,14 +46,11 @@ now_ms(const struct memory *m)
 static const char *
 admit_one(struct memory *m, struct admit *a, int64_t now)
 {
-	struct counter **counters = usage_room(m->usage, a->n_charges);
+	struct counter **counters = usage_find_all(m->usage, a->charges, a->n_charges);
 	bool stopped = false;
 
 	if (counters == NULL)
 		return "out of memory";
-	for (size_t i = 0; i < a->n_charges; i++)
-		if ((counters[i] = usage_find(m->usage, &a->charges[i])) == NULL)
-			return "out of memory";
 	usage_weigh(m->usage, counters, a->charges, a->n_charges, now);
 	for (size_t i = 0; i < a->n_charges; i++)
 		stopped = stopped || charge_stops(&a->charges[i]);

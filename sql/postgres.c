@@ -37,7 +37,7 @@ enum own_statement {
 struct locked {
 	int64_t id;
 	struct counter *counter;
-	const struct charge *charge; /* one of its charges */
+	struct charge charge;     /* one of its charges */
 	struct window window;
 	uint64_t waiting;
 };
@@ -138,20 +138,51 @@ open_db(struct postgres *p)
 	return p->error;
 }
 
-/* Which counters are to be locked: each once, and none that is. */
+static bool
+make_room(struct postgres *p, size_t n)
+{
+	struct locked *more;
+
+	if (n <= p->locked_room)
+		return true;
+	more = realloc(p->locked, 2 * n * sizeof *more);
+	if (more == NULL)
+		return false;
+	p->locked = more;
+	p->locked_room = 2 * n;
+	return true;
+}
+
+/* A counter is to be locked, once, unless it is. */
+static bool
+choose(struct postgres *p, struct counter *k, const struct charge *c)
+{
+	bool is_new = k != NULL && k->limit_id == 0 && k->chosen != p->choice;
+
+	if (k == NULL || !make_room(p, p->n_locked + 1))
+		return false;
+	if (is_new)
+		p->locked[p->n_locked++] = (struct locked){.counter = k, .charge = *c};
+	k->chosen = p->choice;
+	return true;
+}
+
+/* Which counters are to be locked: those of the charges and of the reserves beside them. */
 static bool
 choose_counters(struct postgres *p, const struct charge *charges, size_t n)
 {
 	p->n_locked = 0;
 	p->choice++;
 	for (size_t i = 0; i < n; i++) {
-		struct counter *k = usage_find(p->b.usage, &charges[i]);
-
-		if (k == NULL)
+		if (!choose(p, usage_find(p->b.usage, &charges[i]), &charges[i]))
 			return false;
-		if (k->limit_id == 0 && k->chosen != p->choice)
-			p->locked[p->n_locked++] = (struct locked){.counter = k, .charge = &charges[i]};
-		k->chosen = p->choice;
+		for (size_t k = 0; k < charges[i].n_reserves; k++) {
+			struct charge as;
+			struct counter *sibling = usage_find_sibling(p->b.usage, &charges[i], k, &as);
+
+			if (!choose(p, sibling, &as))
+				return false;
+		}
 	}
 	return true;
 }
@@ -164,7 +195,7 @@ write_counters(const struct postgres *p, struct text *t)
 	bool good;
 
 	for (size_t i = 0; array != NULL && i < p->n_locked; i++) {
-		const struct charge *c = p->locked[i].charge;
+		const struct charge *c = &p->locked[i].charge;
 		struct jsonv *o = jsonv_add_object(array);
 
 		jsonv_set_integer(o, "n", (int64_t)i);
@@ -194,21 +225,6 @@ find_locked(struct postgres *p, int64_t id)
 	const struct locked key = {.id = id};
 
 	return p->n_locked == 0 ? NULL : bsearch(&key, p->locked, p->n_locked, sizeof key, compare_locked);
-}
-
-static bool
-make_room(struct postgres *p, size_t n)
-{
-	struct locked *more;
-
-	if (n <= p->locked_room)
-		return true;
-	more = realloc(p->locked, n * sizeof *more);
-	if (more == NULL)
-		return false;
-	p->locked = more;
-	p->locked_room = n;
-	return true;
 }
 
 /* Locks the counters and notes which they are; then they are sorted by id. */
@@ -293,7 +309,7 @@ load_all(struct backend *b, const struct charge *charges, size_t n)
 	enum db_result rc = DB_DONE;
 	int i = 0;
 
-	if (!make_room(p, n) || !choose_counters(p, charges, n) || (p->n_locked > 0 && !write_counters(p, &json))) {
+	if (!choose_counters(p, charges, n) || (p->n_locked > 0 && !write_counters(p, &json))) {
 		text_free(&json);
 		return DB_FAILED;
 	}

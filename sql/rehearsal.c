@@ -43,14 +43,11 @@ rehearsal_weigh(struct rehearsal *r, struct charge *charges, size_t n, int64_t n
 int
 rehearsal_admit(struct rehearsal *r, struct charge *charges, size_t n, int64_t now_ms)
 {
-	struct counter **counters = usage_room(r->usage, n);
+	struct counter **counters = usage_find_all(r->usage, charges, n);
 	bool stopped = false;
 
 	if (counters == NULL)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		if ((counters[i] = usage_find(r->usage, &charges[i])) == NULL)
-			return -1;
 	usage_weigh(r->usage, counters, charges, n, now_ms);
 	for (size_t i = 0; i < n; i++)
 		stopped = stopped || charge_stops(&charges[i]);

@@ -64,8 +64,9 @@ static const char *const statements[STATEMENTS] = {
 	[ROLLBACK] = "ROLLBACK",
 	[HELD_NEW] = "INSERT INTO held (message_id, relay, queue_id, app, tenant, limit_id, state, held_time)"
 		" VALUES (?,?,?,?,?,?,?,?)",
-	[HELD_CHARGE] = "INSERT INTO held_charges VALUES (?,?,?,?,?,0) ON CONFLICT (message_id, number) DO UPDATE SET"
-		" limit_id = excluded.limit_id, amount = excluded.amount, over = excluded.over, granted = 0",
+	[HELD_CHARGE] = "INSERT INTO held_charges VALUES (?,?,?,?,?,0,?,?) ON CONFLICT (message_id, number) DO UPDATE SET"
+		" limit_id = excluded.limit_id, amount = excluded.amount, over = excluded.over, granted = 0,"
+		" kept = excluded.kept, reserves = excluded.reserves",
 	[HELD_COUNT] = "SELECT count(*) FROM held_charges WHERE limit_id = ? AND over = 1 AND granted = 0",
 	[HELD_ANY] = "SELECT 1 FROM held WHERE relay = ? AND state = 'waiting' LIMIT 1",
 	/* A queue: those of one app that wait for one counter. */
@@ -73,7 +74,7 @@ static const char *const statements[STATEMENTS] = {
 		" ORDER BY limit_id, app LIMIT 1",
 	[HELD_OLDEST] = "SELECT number, message_id FROM held WHERE relay = ? AND state = 'waiting' AND limit_id = ?"
 		" AND app = ? AND held_time <= ? ORDER BY number LIMIT ?",
-	[HELD_CHARGES] = "SELECT l.scope, l.unit, l.period, l.key, l.name, l.count, h.amount, h.over"
+	[HELD_CHARGES] = "SELECT l.scope, l.unit, l.period, l.key, l.name, l.count, h.amount, h.over, h.kept, h.reserves"
 		" FROM held_charges h JOIN limits l ON l.id = h.limit_id WHERE h.message_id = ? ORDER BY h.number",
 	[HELD_GRANT] = "UPDATE held SET state = 'granted', granted_time = ?, who = ? WHERE message_id = ?",
 	[HELD_GRANTED] = "UPDATE held_charges SET granted = ? WHERE message_id = ?",
@@ -377,6 +378,26 @@ write_charge(struct backend *b, const struct admit *a, size_t n)
 	return db_send(q);
 }
 
+/* What others have spent of their reserves. */
+static enum db_result
+load_siblings(struct backend *b, const struct charge *c, const char **error_r)
+{
+	enum db_result rc = DB_DONE;
+
+	for (size_t i = 0; rc == DB_DONE && i < c->n_reserves; i++) {
+		struct charge as;
+		struct counter *k = usage_find_sibling(b->usage, c, i, &as);
+
+		if (k == NULL) {
+			*error_r = "memory is short";
+			return DB_DONE;
+		}
+		if (k->limit_id == 0)
+			rc = load(b, k, &as);
+	}
+	return rc;
+}
+
 enum db_result
 rows_weigh(struct backend *b, struct counter **counters, struct charge *charges, size_t n, const char **error_r)
 {
@@ -390,6 +411,10 @@ rows_weigh(struct backend *b, struct counter **counters, struct charge *charges,
 		}
 		if (counters[i]->limit_id == 0)
 			rc = load(b, counters[i], &charges[i]);
+		if (rc == DB_DONE)
+			rc = load_siblings(b, &charges[i], error_r);
+		if (*error_r != NULL)
+			return DB_DONE;
 	}
 	if (rc == DB_DONE)
 		usage_weigh(b->usage, counters, charges, n, b->now);

@@ -27,8 +27,10 @@ usage_new(void)
 {
 	struct usage *u = calloc(1, sizeof *u);
 
-	if (u != NULL)
-		pthread_mutex_init(&u->lock, NULL);
+	if (u == NULL)
+		return NULL;
+	u->epoch = 1;
+	pthread_mutex_init(&u->lock, NULL);
 	return u;
 }
 
@@ -184,6 +186,7 @@ touch(struct usage *u, struct counter *k)
 	k->epoch = u->epoch;
 	k->limit_id_before = k->limit_id;
 	k->waiting_before = k->waiting;
+	k->known_before = k->known;
 	k->before = k->window;
 	k->next_touched = u->touched;
 	u->touched = k;
@@ -208,6 +211,13 @@ usage_find(struct usage *u, const struct charge *c)
 	return k;
 }
 
+struct counter *
+usage_find_sibling(struct usage *u, const struct charge *c, size_t i, struct charge *as_r)
+{
+	*as_r = charge_sibling(c, i);
+	return usage_find(u, as_r);
+}
+
 struct counter **
 usage_room(struct usage *u, size_t n)
 {
@@ -223,12 +233,45 @@ usage_room(struct usage *u, size_t n)
 	return room;
 }
 
+/* NULL when memory is short. */
+static struct counter *
+find_whole(struct usage *u, const struct charge *c)
+{
+	struct counter *k = usage_find(u, c);
+
+	if (k == NULL)
+		return NULL;
+	pthread_mutex_lock(&u->lock);
+	k->known = u->epoch;
+	pthread_mutex_unlock(&u->lock);
+	return k;
+}
+
+struct counter **
+usage_find_all(struct usage *u, const struct charge *charges, size_t n)
+{
+	struct counter **counters = usage_room(u, n);
+
+	for (size_t i = 0; counters != NULL && i < n; i++) {
+		if ((counters[i] = find_whole(u, &charges[i])) == NULL)
+			return NULL;
+		for (size_t k = 0; k < charges[i].n_reserves; k++) {
+			struct charge s = charge_sibling(&charges[i], k);
+
+			if (find_whole(u, &s) == NULL)
+				return NULL;
+		}
+	}
+	return counters;
+}
+
 void
 usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting)
 {
 	pthread_mutex_lock(&u->lock);
 	c->limit_id = limit_id;
 	c->waiting = waiting;
+	c->known = u->epoch;
 	window_join(&c->window, w);
 	pthread_mutex_unlock(&u->lock);
 }
@@ -240,6 +283,7 @@ usage_set(struct usage *u, struct counter *c, int64_t limit_id, const struct win
 	c->limit_id = limit_id;
 	c->waiting = waiting;
 	c->window = *w;
+	c->known = u->epoch;
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -267,24 +311,93 @@ plus(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+/* What the reserve's app has not spent at a slot; NULL: nothing of it is. */
+static uint64_t
+unspent(const struct charge_reserve *r, const struct counter *sibling, int64_t slot)
+{
+	uint64_t used = sibling == NULL ? 0 : window_used(&sibling->window, slot);
+
+	return used > r->amount ? 0 : r->amount - used;
+}
+
+/* Whether the charge's i-th reserve is held back, by what its counter, in *sibling_r
+ * (NULL: an unused one), says. A hint rests on those only that were loaded with the
+ * charge's own counter k or after it: what an older one does not know of, k may count. */
+static bool
+is_held(struct usage *u, const struct counter *k, const struct charge *c, size_t i, bool is_hint,
+	const struct counter **sibling_r)
+{
+	struct charge s = charge_sibling(c, i);
+	const struct counter *sibling = lookup(u, &s, hash_charge(&s));
+
+	*sibling_r = sibling;
+	return !is_hint || (sibling != NULL && sibling->known != 0 && sibling->known >= k->known);
+}
+
+/* Fills what is held back from a charge; how much that is with what is kept. */
+static uint64_t
+hold_back(struct usage *u, const struct counter *k, struct charge *c, bool is_hint, int64_t slot)
+{
+	uint64_t held = c->kept;
+
+	for (size_t i = 0; i < c->n_reserves; i++) {
+		struct charge_reserve *r = &c->reserves[i];
+		const struct counter *sibling;
+
+		r->unspent = is_held(u, k, c, i, is_hint, &sibling) ? unspent(r, sibling, slot) : 0;
+		held = plus(held, r->unspent);
+	}
+	return held;
+}
+
+/* window_wait() where reserves are held back: as use falls out of the window room
+ * comes back, but what the reserves' apps had used is held back again. more: what
+ * the message and those before it add. */
+static int64_t
+wait_beside(struct usage *u, const struct counter *k, const struct charge *c, bool is_hint, uint64_t more, int64_t now_ms)
+{
+	int64_t now = window_slot(now_ms, c->period), first = now > k->window.newest ? now : k->window.newest;
+	const struct counter *sibling;
+	uint64_t need[WINDOW_SPAN + 1];
+
+	for (int64_t s = 0; s <= WINDOW_SPAN; s++)
+		need[s] = plus(plus(window_used(&k->window, first + s), more), c->kept);
+	for (size_t i = 0; i < c->n_reserves; i++) {
+		bool held = is_held(u, k, c, i, is_hint, &sibling);
+
+		for (int64_t s = 0; held && s <= WINDOW_SPAN; s++)
+			need[s] = plus(need[s], unspent(&c->reserves[i], sibling, first + s));
+	}
+	for (int64_t s = 0; s <= WINDOW_SPAN; s++)
+		if (need[s] <= c->count)
+			return s == 0 ? 0 : window_start(first + s, c->period) - now_ms;
+	return -1;
+}
+
+static int64_t
+wait(struct usage *u, const struct counter *k, const struct charge *c, bool is_hint, uint64_t more, int64_t now_ms)
+{
+	if (c->n_reserves == 0)
+		return window_wait(&k->window, now_ms, c->period, c->count - c->kept, more);
+	return wait_beside(u, k, c, is_hint, more, now_ms);
+}
+
 static void
-weigh(const struct window *w, uint64_t waiting, struct counter *const *counters, struct charge *charges, size_t i,
+weigh(struct usage *u, const struct counter *k, struct counter *const *counters, struct charge *charges, size_t i,
       int64_t now_ms)
 {
 	struct charge *c = &charges[i];
-	uint64_t before = 0;
-	uint64_t left;
+	uint64_t before = 0, need;
 
 	for (size_t j = 0; j < i; j++)
 		if (counters != NULL ? counters[j] == counters[i] : is_same_counter(&charges[j], c))
 			before = plus(before, charges[j].amount);
-	c->used = plus(window_used(w, window_slot(now_ms, c->period)), before);
-	left = c->used >= c->count ? 0 : c->count - c->used;
-	c->exceeded = c->used > c->count || c->amount > left;
-	c->retry_ms = c->exceeded ? window_wait(w, now_ms, c->period, c->count,
-						plus(c->amount, before)) : 0;
+	c->used = plus(window_used(&k->window, window_slot(now_ms, c->period)), before);
+	need = plus(plus(c->used, c->amount), hold_back(u, k, c, counters == NULL, window_slot(now_ms, c->period)));
+	c->exceeded = !c->tally && need > c->count;
+	c->retry_ms = c->exceeded ? wait(u, k, c, counters == NULL, plus(c->amount, before), now_ms) : 0;
 	/* Newcomers go behind those that wait. */
-	c->waiting = c->over == OVER_HOLD && !c->has_waited ? waiting : 0;
+	c->waiting = c->over == OVER_HOLD && !c->has_waited ? k->waiting : 0;
 	c->exceeded = c->exceeded || c->waiting > 0;
 }
 
@@ -292,14 +405,14 @@ void
 usage_weigh(struct usage *u, struct counter *const *counters, struct charge *charges, size_t n,
 	    int64_t now_ms)
 {
-	static const struct window empty;
+	static const struct counter empty;
 
 	pthread_mutex_lock(&u->lock);
 	for (size_t i = 0; i < n; i++) {
 		const struct counter *k = counters != NULL ? counters[i]
 			: lookup(u, &charges[i], hash_charge(&charges[i]));
 
-		weigh(k != NULL ? &k->window : &empty, k != NULL ? k->waiting : 0, counters, charges, i, now_ms);
+		weigh(u, k != NULL ? k : &empty, counters, charges, i, now_ms);
 	}
 	pthread_mutex_unlock(&u->lock);
 }
@@ -338,6 +451,7 @@ usage_undo(struct usage *u)
 		k->touched = false;
 		k->limit_id = k->limit_id_before;
 		k->waiting = k->waiting_before;
+		k->known = k->known_before;
 		k->window = k->before;
 	}
 	u->touched = NULL;

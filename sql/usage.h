@@ -25,7 +25,9 @@ struct counter {
 	int64_t limit_id_before;  /* as they were before this batch */
 	uint64_t waiting_before;
 	struct window before;
-	uint64_t epoch;           /* of usage_detach() when it was last found */
+	uint64_t epoch;           /* of usage_detach() when it was last found; the first is 1 */
+	uint64_t known;           /* the same, when it was last loaded; 0: never */
+	uint64_t known_before;
 	uint64_t chosen;          /* the backend's: to be loaded in its choice of this number */
 	int64_t blocked;          /* the grant in which it had no room for an older message */
 	enum unit unit;
@@ -43,9 +45,18 @@ void usage_free(struct usage **u);
  * memory is short. The counter stays until usage_keep() or usage_undo(). */
 struct counter *usage_find(struct usage *u, const struct charge *c);
 
+/* The same for the counter of the charge's i-th reserve; *as_r is the charge that
+ * names it, to load it by. It must be done for all reserves of all charges before
+ * usage_weigh() is given their counters. */
+struct counter *usage_find_sibling(struct usage *u, const struct charge *c, size_t i, struct charge *as_r);
+
 /* Room for the counters of n charges, kept by u; the next call may move it.
  * Writer only. NULL when memory is short. */
 struct counter **usage_room(struct usage *u, size_t n);
+
+/* For a store that forgets: the counters of n charges, in usage_room(). They and
+ * their siblings hold what there is to know. NULL when memory is short. */
+struct counter **usage_find_all(struct usage *u, const struct charge *charges, size_t n);
 
 /* Joins what the database holds to what is known: per slot the larger. */
 void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting);
@@ -56,9 +67,11 @@ void usage_set(struct usage *u, struct counter *c, int64_t limit_id, const struc
 /* One more or fewer held message waits for it. */
 void usage_wait(struct usage *u, struct counter *c, int change);
 
-/* Fills used, exceeded and retry_ms of each charge. counters: as found, or
- * NULL to look them up (what is not there is unused). Charges of one counter
- * add up. */
+/* Fills used, exceeded and retry_ms of each charge, and unspent of its reserves.
+ * counters: as found, their siblings too; or NULL for a hint from what is there:
+ * what is not is unused, and a reserve whose counter is not, or was loaded before
+ * that of its charge, holds nothing back, so that a hint is never too strict.
+ * Charges of one counter add up. */
 void usage_weigh(struct usage *u, struct counter *const *counters, struct charge *charges,
 		 size_t n, int64_t now_ms);
 

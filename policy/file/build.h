@@ -52,6 +52,11 @@ void build_signing(struct build *b, const struct node *n, struct signing *s);
 /* One app; the tenants must stand. false when it has no usable name. */
 bool build_app(struct build *b, const struct node *n, struct app *a);
 
+/* What an app holds of its tenants' budgets; its tenants and method must stand. */
+void build_reserved(struct build *b, const struct value *v, struct app *a);
+/* Whether what all apps hold of a tenant's budget is there; the apps must stand. */
+void build_check_reserves(struct build *b);
+
 /* One rule into r, whose patterns the policy frees also where there was an
  * error; the apps must stand. */
 void build_rule(struct build *b, const struct node *n, struct rule *r);

@@ -217,5 +217,6 @@ build_app(struct build *b, const struct node *n, struct app *a)
 	rate = a->n_tenants == 1 ? &a->tenants[0]->rate : NULL;
 	build_limits(b, &v[APP_LIMITS], arena_printf(b->arena, "app:%s", a->name), rate, &a->limits, &a->n_limits);
 	build_check_app_limits(b, &v[APP_LIMITS], a);
+	build_reserved(b, v, a);
 	return a->name[0] != '\0';
 }

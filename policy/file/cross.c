@@ -223,5 +223,6 @@ build_cross_check(struct build *b, const struct value *notify)
 	check_domains(b);
 	check_signing(b);
 	check_hidden(b);
+	build_check_reserves(b);
 	check_notify(b, notify);
 }

@@ -13,6 +13,7 @@ libfile_a_SOURCES = \
 	policy/file/load.c \
 	policy/file/options.c \
 	policy/file/problem.c \
+	policy/file/reserve.c \
 	policy/file/schema.c policy/file/schema.h \
 	policy/file/schema_json.c \
 	policy/file/yaml.c policy/file/yaml.h

@@ -114,6 +114,11 @@ static const struct option app_options[] = {
 		.help = "Addresses the app may send as; * in the local part, *. before the domain, \"<>\" for the null sender."},
 	[APP_LIMITS] = {.name = "limits", .type = OPTION_LIST,
 		.help = "COUNT UNIT/PERIOD [per KEY] [then ACTION]."},
+	[APP_RESERVED] = {.name = "reserved", .type = OPTION_SHARE, .min = 1, .max = 1000000000,
+		.help = "What no other app may spend of the tenant's limits of external-recipients: recipients, or a share such "
+			"as 10%."},
+	[APP_CRITICAL] = {.name = "critical", .type = OPTION_YES_NO, .standard = "no",
+		.help = "Whether the app may spend what is reserved for others, and alone the last tenth of those limits."},
 	[APP_MODE] = {.name = "mode", .type = OPTION_WORD, .words = mode_words,
 		.help = "The mode of this app's mail; else the tenant's."},
 	[APP_ON_FAILURE] = {.name = "on-failure", .type = OPTION_WORD, .words = on_failure_words,

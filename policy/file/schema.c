@@ -107,6 +107,7 @@ static const struct unit_word duration_units[] = {
 	{"days", 86400}, {"day", 86400}, {"weeks", 604800}, {"week", 604800}, {NULL, 0},
 };
 static const struct unit_word percent_units[] = {{"%", 1}, {NULL, 0}};
+static const struct unit_word share_units[] = {{"", 1}, {"%", 1}, {NULL, 0}};
 static const struct unit_word no_units[] = {{"", 1}, {NULL, 0}};
 
 static bool
@@ -149,6 +150,8 @@ read_number(const struct option *o, const char *s, const struct node *n, uint64_
 {
 	const struct unit_word *units = no_units;
 	const char *expected = "a number";
+	bool is_percent = o->type == OPTION_PERCENT;
+	uint64_t max = o->max;
 	struct text range = {0};
 	bool ok;
 
@@ -161,16 +164,21 @@ read_number(const struct option *o, const char *s, const struct node *n, uint64_
 	} else if (o->type == OPTION_PERCENT) {
 		units = percent_units;
 		expected = "a share such as 80%";
+	} else if (o->type == OPTION_SHARE) {
+		units = share_units;
+		expected = "a number such as 500 or a share such as 10%";
+		is_percent = strchr(s, '%') != NULL;
+		max = is_percent ? 100 : max;
 	}
 	if (!read_amount(s, units, r)) {
 		node_error(problems, n, "\"%s\" is no value of \"%s\"; expected %s", s, o->name, expected);
 		return false;
 	}
-	ok = *r >= o->min && (o->max == 0 || *r <= o->max);
+	ok = *r >= o->min && (max == 0 || *r <= max);
 	if (!ok) {
-		add_amount(&range, o->min, o->type);
+		add_amount(&range, o->min, is_percent ? OPTION_PERCENT : o->type);
 		text_add(&range, " to ");
-		add_amount(&range, o->max, o->type);
+		add_amount(&range, max, is_percent ? OPTION_PERCENT : o->type);
 		node_error(problems, n, "\"%s\" is out of range for \"%s\"; expected %s", s, o->name,
 			   text_string(&range));
 	}
@@ -231,6 +239,7 @@ read_text(const struct option *o, const char *s, const struct node *n, struct va
 	case OPTION_SIZE:
 	case OPTION_DURATION:
 	case OPTION_PERCENT:
+	case OPTION_SHARE:
 		return read_number(o, s, n, &v->number, problems);
 	case OPTION_DATE:
 		return read_date(o, s, n, &v->number, problems);

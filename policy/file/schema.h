@@ -19,6 +19,7 @@ enum option_type {
 	OPTION_SIZE,            /* octets: 1024, 10M */
 	OPTION_DURATION,        /* seconds: 90 days */
 	OPTION_PERCENT,         /* 80%; the number is 80 */
+	OPTION_SHARE,           /* 500, or 10%: whether there is a % the text says */
 	OPTION_DATE,            /* 2026-10-30; the number is in days since 1970 */
 	OPTION_LIST,            /* of text; one text is a list of one */
 	OPTION_BLOCK,           /* a mapping with the options of `block` */
@@ -74,7 +75,7 @@ enum { SIGNING_SUBDOMAINS, SIGNING_KEYS, SIGNING_COUNT };
 enum { KEY_SELECTOR, KEY_FILE, KEY_COUNT };
 enum {
 	APP_NAME, APP_TENANT, APP_TENANTS, APP_CLIENTS, APP_LOGINS, APP_CERTIFICATES, APP_METHOD,
-	APP_SENDERS, APP_LIMITS, APP_MODE, APP_ON_FAILURE, APP_SIGN, APP_MAX_RECIPIENTS,
+	APP_SENDERS, APP_LIMITS, APP_RESERVED, APP_CRITICAL, APP_MODE, APP_ON_FAILURE, APP_SIGN, APP_MAX_RECIPIENTS,
 	APP_MAX_SIZE, APP_OWNER, APP_DEPARTMENT, APP_COUNT
 };
 enum {

@@ -94,6 +94,9 @@ write_option(struct jsonv *to, const struct option *o)
 	case OPTION_PERCENT:
 		write_either(to, NULL, "^[0-9]+ *%$");
 		break;
+	case OPTION_SHARE:
+		write_either(to, "integer", "^[0-9]+ *%?$");
+		break;
 	case OPTION_DATE:
 		jsonv_set_text(to, "type", "string");
 		jsonv_set_text(to, "pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");

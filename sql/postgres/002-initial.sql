@@ -94,6 +94,7 @@ CREATE INDEX held_released ON held (released_time) WHERE released_time > 0;
 -- What a waiting message will be charged, and a granted one was, until it has left.
 CREATE TABLE held_charges (
 	message_id TEXT, number BIGINT, limit_id BIGINT, amount BIGINT, over BIGINT, granted BIGINT,
+	kept BIGINT, reserves TEXT,
 	PRIMARY KEY (message_id, number)
 );
 CREATE INDEX held_charges_limit ON held_charges (limit_id, over, granted);

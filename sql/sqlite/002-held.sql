@@ -18,6 +18,7 @@ CREATE INDEX held_released ON held (released_time) WHERE released_time > 0;
 -- What a waiting message will be charged, and a granted one was, until it has left.
 CREATE TABLE held_charges (
 	message_id TEXT, number INTEGER, limit_id INTEGER, amount INTEGER, over INTEGER, granted INTEGER,
+	kept INTEGER, reserves TEXT,
 	PRIMARY KEY (message_id, number)
 ) WITHOUT ROWID;
 CREATE INDEX held_charges_limit ON held_charges (limit_id, over, granted);

@@ -86,29 +86,48 @@ store_close(struct store **s)
 }
 
 static void
-counter_name(const struct charge *c, char *buf, size_t size)
+counter_name(const struct charge *c, const char *key, char *buf, size_t size)
 {
-	snprintf(buf, size, "%s|%d|%u|%s", c->scope, (int)c->unit, c->period, c->key);
+	snprintf(buf, size, "%s|%d|%u|%s", c->scope, (int)c->unit, c->period, key);
+}
+
+/* What a counter with this key has used in the last period, and when that will all
+ * have fallen out, where that is later than *free_ms. */
+static uint64_t
+used_of(const struct store *s, const struct charge *c, const char *key, int64_t *free_ms)
+{
+	uint64_t used = 0;
+	char name[512];
+
+	counter_name(c, key, name, sizeof name);
+	for (const struct event *e = s->events; e != NULL; e = e->next) {
+		int64_t free_at = e->time + (int64_t)c->period * 1000 - fake.boot_ms;
+
+		if (free_at <= 0 || strcmp(e->counter, name) != 0)
+			continue;
+		used += e->amount;
+		*free_ms = free_at > *free_ms ? free_at : *free_ms;
+	}
+	return used;
 }
 
 static void
 weigh(const struct store *s, struct charge *c)
 {
-	char name[512];
+	uint64_t held = c->kept, most = c->kept;
 
-	counter_name(c, name, sizeof name);
-	c->used = 0;
 	c->retry_ms = 0;
-	for (const struct event *e = s->events; e != NULL; e = e->next) {
-		if (strcmp(e->counter, name) == 0 && e->time > fake.boot_ms - (int64_t)c->period * 1000) {
-			int64_t free_at = e->time + (int64_t)c->period * 1000 - fake.boot_ms;
+	c->used = used_of(s, c, c->key, &c->retry_ms);
+	for (size_t i = 0; i < c->n_reserves; i++) {
+		struct charge_reserve *r = &c->reserves[i];
+		uint64_t used = used_of(s, c, r->key, &c->retry_ms);
 
-			c->used += e->amount;
-			c->retry_ms = free_at > c->retry_ms ? free_at : c->retry_ms;
-		}
+		r->unspent = used < r->amount ? r->amount - used : 0;
+		held += r->unspent;
+		most += r->amount;
 	}
-	c->exceeded = c->used + c->amount > c->count;
-	if (c->amount > c->count)
+	c->exceeded = !c->tally && c->used + c->amount + held > c->count;
+	if (c->amount + most > c->count)
 		c->retry_ms = -1;
 }
 
@@ -171,7 +190,7 @@ charge_one(struct store *s, const struct charge *c)
 
 	if (e == NULL)
 		return;
-	counter_name(c, name, sizeof name);
+	counter_name(c, c->key, name, sizeof name);
 	e->counter = strdup(name);
 	if (e->counter == NULL) {
 		free(e);

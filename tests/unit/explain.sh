@@ -38,6 +38,11 @@ apps:
     mode: monitor
 P
 sed 's/mode: monitor/mode: enforce/' policy.yaml >enforce.yaml
+sed "s|^    next-hop: .*|&\n    limits: [1000 external-recipients/day]|" policy.yaml >reserved.yaml
+cat >>reserved.yaml <<P
+  - {name: billing, tenant: contoso, clients: 10.1.1.3, method: connector, senders: crm@contoso.com, reserved: 400}
+  - {name: alarm, tenant: contoso, clients: 10.1.1.4, method: connector, senders: crm@contoso.com, reserved: 5%, critical: yes}
+P
 
 fail() {
 	echo "FAIL: $*"
@@ -123,6 +128,23 @@ expect "enforce" 0 output "^verdict: reject$"
 expect "enforce" 0 output "^reply:   550 5.7.1 \[direct-send-external\]"
 run -c enforce.yaml --client local --sender scanner@contoso.com --rcpt bob@example.net --json
 holds "picked up" '(d["verdict"], d["reason"]) == ("reject", "direct-send-external")'
+
+# What is reserved of a limit, for others and for the app itself; the latter is no limit.
+to_outside="--sender crm@contoso.com --rcpt bob@example.net"
+run -c reserved.yaml --client 10.1.1.1 $to_outside
+expect "reserved for others" 0 output "^limit:   contoso/external-recipients-per-day: 1000, use not known, 400 are reserved for app billing, 50 for app alarm, 100 for critical apps, this message adds 1$"
+grep -q '^reserve:' output && fail "a reserve where there is none: $(cat output)"
+run -c reserved.yaml --client 10.1.1.3 $to_outside
+expect "reserved for itself" 0 output "^reserve: contoso/external-recipients-per-day-per-app app=billing: 400, use not known, this message adds 1$"
+expect "reserved for itself" 0 output "1000, use not known, 50 are reserved for app alarm, 100 for critical apps, this"
+run -c reserved.yaml --client 10.1.1.4 $to_outside
+expect "critical" 0 output "^limit:   contoso/external-recipients-per-day: 1000, use not known, this message adds 1$"
+run -c reserved.yaml --client 10.1.1.3 $to_outside --json
+holds "reserved" '[(l["name"], l["reserved"], l["for_critical_apps"]) for l in d["limits"]] == [
+	("contoso/external-recipients-per-day", [{"app": "alarm", "amount": 50}], 100)]'
+holds "reserved" 'd["reserves"] == [{"name": "contoso/external-recipients-per-day-per-app", "key": "app=billing",
+	"count": 400, "amount": 1}]'
+holds "reserved" '[t["detail"] for t in d["trace"] if t["question"] == "charged"] == ["contoso/external-recipients-per-day 1"]'
 
 # Message files. The size of a body shows in the limit's bytes only, so look at the decision.
 message='From: CRM\n\t<crm@contoso.com>\nSubject: x\n\nline\n.\n'

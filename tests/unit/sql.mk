@@ -7,6 +7,12 @@ TESTS += tests/unit/test_refusals
 tests_unit_test_refusals_SOURCES = tests/unit/test_refusals.c
 tests_unit_test_refusals_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_refusals_LDADD = libsql.a libbase.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_usage
+TESTS += tests/unit/test_usage
+tests_unit_test_usage_SOURCES = tests/unit/test_usage.c
+tests_unit_test_usage_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_usage_LDADD = libsql.a libbase.a $(CMOCKA_LIBS)
 endif
 
 # The drivers of db.h, with a real PostgreSQL server.

@@ -233,6 +233,139 @@ test_place(void **state)
 	problems_free(&problems);
 }
 
+/* What apps hold of a budget. Apps stand from line 6 on; what their options say is of one
+ * of them, at the word that is given. */
+static const char reserved_frame[] =
+	"listen: unix:/m\n"
+	"tenants:\n"
+	"  ten: {accepted-domains: d.csv, next-hop: mx.example, licenses: 1, limits: [%s]}\n"
+	"  one: {accepted-domains: e.csv, next-hop: mx.example, limits: [100 external-recipients/hour]}\n"
+	"apps:\n"
+	"  - {name: a, clients: 10.0.0.1, tenants: [ten], method: connector, senders: a@contoso.com, %s}\n"
+	"  - {name: b, clients: 10.0.0.2, tenants: [ten], method: smtp-auth, senders: a@contoso.com, %s}\n"
+	"  - {name: c, clients: 10.0.0.3, tenants: [ten, one], method: connector, senders: a@contoso.com, %s}\n"
+	"  - {name: d, clients: 10.0.0.4, tenants: [ten], method: direct-send, senders: a@contoso.com, %s}\n"
+	"  - {name: e, clients: 10.0.0.5, tenants: [ten], method: connector, senders: a@contoso.com, %s}\n";
+
+#define NO "critical: no"
+
+static const struct reserved_row {
+	const char *limits, *options[5];
+	bool is_error;
+	unsigned line;
+	const char *at, *words;     /* NULL: nothing is wrong */
+} reserved_rows[] = {
+	{"1000 external-recipients/day", {NO, NO, NO, NO, NO}, false, 0, NULL, NULL},
+	{"1000 external-recipients/day", {"reserved: 500", "reserved: 10%", NO, NO, NO}, false, 0, NULL, NULL},
+	{"1000 external-recipients/day", {"reserved: 500", "reserved: 41%", NO, NO, "critical: yes"}, true, 7, "41%",
+	 "910 of ten/external-recipients-per-day are reserved with this, beside the last tenth, which is for critical apps, "
+	 "but it is 1000"},
+	{"1000 external-recipients/day", {"reserved: 500", "reserved: 501", NO, NO, NO}, true, 7, "501", "1001 of "
+	 "ten/external-recipients-per-day are reserved with this, but it is 1000"},
+	{"1000 external-recipients/day", {"reserved: 5000", NO, NO, NO, NO}, true, 6, "5000", "5000 of"},
+	{"1000 external-recipients/day", {"reserved: 500", "reserved: 50%", NO, NO, NO}, false, 7, "50%", "all of "
+	 "ten/external-recipients-per-day (1000) is reserved with this, so nothing is left for app \"e\""},
+	{"1000 external-recipients/day", {"reserved: 500", "reserved: 40%", "critical: yes", NO, NO}, false, 7, "40%",
+	 "nothing is left for app \"e\""},
+	{"1000 external-recipients/day, 100 external-recipients/hour", {"reserved: 101", NO, NO, NO, NO}, true, 6, "101",
+	 "101 of ten/external-recipients-per-hour"},
+	{"1000 external-recipients/day, 100 external-recipients/hour then observe", {"reserved: 101", NO, NO, NO, NO},
+	 false, 0, NULL, NULL},
+	{"tenant-rate external-recipients/day", {"reserved: 9000", NO, NO, NO, "critical: no"}, false, 0, NULL, NULL},
+	{"tenant-rate external-recipients/day", {"reserved: 10001", NO, NO, NO, NO}, true, 6, "10001", "but it is 10000"},
+	/* Shares that are none. */
+	{"1000 external-recipients/day", {"reserved: 0", NO, NO, NO, NO}, true, 6, "0}", "expected 1 to 1000000000"},
+	{"1000 external-recipients/day", {"reserved: 0%", NO, NO, NO, NO}, true, 6, "0%", "expected 1% to 100%"},
+	{"1000 external-recipients/day", {"reserved: 101%", NO, NO, NO, NO}, true, 6, "101%", "expected 1% to 100%"},
+	{"1000 external-recipients/day", {"reserved: all", NO, NO, NO, NO}, true, 6, "all", "a number such as 500 or a share "
+	 "such as 10%"},
+	{"1000 external-recipients/day", {"reserved: 5%%", NO, NO, NO, NO}, true, 6, "5%%", "a share such as 10%"},
+	{"1000 external-recipients/day", {"critical: maybe", NO, NO, NO, NO}, true, 6, "maybe", "expected yes or no"},
+	/* No budget: none at all, with a key, one that observes, of another unit. */
+	{"", {"reserved: 5", NO, NO, NO, NO}, true, 6, "5}", "\"reserved\" needs a budget: give tenant \"ten\" a limit"},
+	{"", {"critical: yes", NO, NO, NO, NO}, true, 6, "yes", "\"critical\" needs a budget"},
+	{"9 external-recipients/day per sender", {"reserved: 5", NO, NO, NO, NO}, true, 6, "5}", "needs a budget"},
+	{"9 external-recipients/day then observe", {"reserved: 5", NO, NO, NO, NO}, true, 6, "5}", "needs a budget"},
+	{"9 recipients/day", {"reserved: 5", NO, NO, NO, NO}, true, 6, "5}", "needs a budget"},
+	/* A method that is not charged. */
+	{"1000 external-recipients/day", {NO, NO, NO, "reserved: 5", NO}, true, 9, "5}", "mail by Direct Send is not charged"},
+	{"1000 external-recipients/day", {NO, NO, NO, "critical: yes", NO}, true, 9, "yes", "\"critical\" goes with connector "
+	 "and smtp-auth apps"},
+	/* Several tenants: a share in each. */
+	{"1000 external-recipients/day", {NO, NO, "reserved: 5%", NO, NO}, false, 0, NULL, NULL},
+	{"1000 external-recipients/day", {NO, NO, "reserved: 5", NO, NO}, false, 8, "5}", "5 are reserved in each of the app's 2 "
+	 "tenants"},
+	{"", {NO, NO, "reserved: 5%", NO, NO}, false, 8, "5%", "tenant \"ten\" has no limit of external-recipients, so "
+	 "\"reserved\" says nothing there"},
+	{"", {NO, NO, "critical: yes", NO, NO}, false, 8, "yes", "\"critical\" says nothing there"},
+	{"1000 external-recipients/day", {"reserved: 96%", NO, "reserved: 5%", NO, NO}, true, 8, "5%", "1010 of ten/"},
+};
+
+/* Where a word stands among the options of the app in a line. */
+static unsigned
+column_of(const char *yaml, unsigned line, const char *at)
+{
+	const char *start = yaml;
+
+	while (--line > 0)
+		start = strchr(start, '\n') + 1;
+	return (unsigned)(strstr(strstr(start, "a@contoso.com, "), at) - start) + 1;
+}
+
+static void
+test_reserved(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof reserved_rows / sizeof reserved_rows[0]; i++) {
+		const struct reserved_row *r = &reserved_rows[i];
+		struct problems *problems;
+		struct policy *p;
+		char yaml[2000];
+
+		snprintf(yaml, sizeof yaml, reserved_frame, r->limits, r->options[0], r->options[1], r->options[2], r->options[3],
+			 r->options[4]);
+		p = folder_load(yaml, &problems);
+		if (problems_count(problems) != (r->words != NULL ? 1 : 0)) {
+			problems_print(problems, stderr);
+			fail_msg("row %zu: %zu problems", i, problems_count(problems));
+		}
+		if (r->words != NULL)
+			folder_expect(problems, r->is_error, "p.yaml", r->line, column_of(yaml, r->line, r->at), r->words);
+		assert_int_equal(p == NULL, r->is_error);
+		policy_unref(&p);
+		problems_free(&problems);
+	}
+}
+
+/* What becomes of it in the policy. */
+static void
+test_reserves(void **state)
+{
+	struct problems *problems;
+	struct policy *p;
+	char yaml[2000];
+
+	(void)state;
+	snprintf(yaml, sizeof yaml, reserved_frame, "1000 external-recipients/day, 50 external-recipients/day per sender",
+		 "reserved: 500", "reserved: 10 %", "reserved: 7%, critical: yes", NO, NO);
+	p = folder_load_good(yaml, &problems);
+	assert_int_equal(p->tenants[0].n_reserves, 3);
+	assert_int_equal(p->tenants[1].n_reserves, 1);
+	assert_true(p->tenants[0].has_critical && p->tenants[1].has_critical);
+	assert_string_equal(p->tenants[0].reserves[1].key, "app=b");
+	assert_ptr_equal(p->tenants[1].reserves[0].app, &p->apps[2]);
+	assert_true(p->apps[2].is_critical && !p->apps[0].is_critical);
+	assert_string_equal(p->tenants[0].limits[0].tally, "ten/external-recipients-per-day-per-app");
+	assert_null(p->tenants[0].limits[1].tally);
+	assert_int_equal(budget_share(&p->apps[0].reserved, 1000), 500);
+	assert_int_equal(budget_share(&p->apps[0].reserved, 300), 300);
+	assert_int_equal(budget_share(&p->apps[1].reserved, 1009), 100);
+	assert_int_equal(budget_share(&p->apps[2].reserved, UINT64_MAX / 4), UINT64_MAX / 4 / 100 * 7 + UINT64_MAX / 4 % 100 * 7 / 100);
+	assert_int_equal(budget_kept(&p->tenants[0], 1009), 100);
+	policy_unref(&p);
+	problems_free(&problems);
+}
+
 static int
 make(void **state)
 {
@@ -253,6 +386,8 @@ main(void)
 		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_app),
 		cmocka_unit_test(test_place),
+		cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_reserves),
 	};
 
 	return cmocka_run_group_tests(tests, make, folder_remove);

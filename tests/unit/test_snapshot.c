@@ -323,6 +323,22 @@ test_young(void **state)
 		{"licenses: 1, limits: [2000 external-recipients/2 days, 9999 recipients/day]", 0, {NULL}},
 		{"licenses: 1, limits: [2001 external-recipients/2 days]", 0, {"(2001)"}},
 		{"limits: [5000 external-recipients/day]", 0, {NULL}},
+		/* Reserves of one app and the tenth of a critical one. */
+		{"licenses: 1, limits: [tenant-rate external-recipients/day]}\napps:\n"
+		 "  - {name: a, tenant: contoso, clients: 10.0.0.1, method: connector, senders: a@contoso.com, reserved: 899}\n"
+		 "  - {name: b, tenant: contoso, clients: 10.0.0.2, method: connector, senders: a@contoso.com, critical: yes", 0,
+		 {NULL}},
+		{"licenses: 1, limits: [tenant-rate external-recipients/day]}\napps:\n"
+		 "  - {name: a, tenant: contoso, clients: 10.0.0.1, method: connector, senders: a@contoso.com, reserved: 900}\n"
+		 "  - {name: b, tenant: contoso, clients: 10.0.0.2, method: connector, senders: a@contoso.com, critical: yes", 0,
+		 {"contoso/external-recipients-per-day is 1000 until 2026-11-30, and all of it is reserved or for critical apps"}},
+		{"licenses: 1, limits: [tenant-rate external-recipients/day]}\napps:\n"
+		 "  - {name: a, tenant: contoso, clients: 10.0.0.1, method: connector, senders: a@contoso.com, reserved: 900}\n"
+		 "  - {name: b, tenant: contoso, clients: 10.0.0.2, method: connector, senders: a@contoso.com, critical: yes", 31,
+		 {NULL}},
+		{"licenses: 1, limits: [tenant-rate external-recipients/day]}\napps:\n"
+		 "  - {name: a, tenant: contoso, clients: 10.0.0.1, method: connector, senders: a@contoso.com, reserved: 5000", 31,
+		 {"is 2500 until 2026-12-30, and all of it is reserved"}},
 		{"licenses: 1", -1, {"2026-10-30 is ahead, so tenant \"contoso\" is taken for a new one"}},
 		{"", -1, {"2026-10-30 is ahead"}},
 	};

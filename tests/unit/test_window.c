@@ -31,8 +31,12 @@ test_slot(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < LENGTH(rows); i++)
+	for (size_t i = 0; i < LENGTH(rows); i++) {
 		assert_int_equal(window_slot(rows[i].now, rows[i].period), rows[i].slot);
+		assert_int_equal(window_slot(window_start(rows[i].slot, rows[i].period), rows[i].period), rows[i].slot);
+	}
+	assert_int_equal(window_start(1700000000, 60), 1700000000000);
+	assert_int_equal(window_start(2, 86400), 2 * 24 * 60000);
 }
 
 /* Adds in slots; then what is used, seen from another slot. */
