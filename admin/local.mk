@@ -35,6 +35,9 @@ postern_SOURCES = \
 	admin/output.c admin/output.h \
 	admin/person.c admin/person.h \
 	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \
+	admin/report.c \
+	admin/retries.c admin/retries.h admin/retries-private.h admin/retries_read.c \
+	admin/retries_settle.c admin/retries_table.c \
 	admin/saved.c \
 	admin/saved.h \
 	admin/simulate.c \

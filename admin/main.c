@@ -21,6 +21,7 @@ static const struct {
 	{"export", command_export, "write rows of the audit as CSV or JSON lines"},
 	{"learn", command_learn, "draft a policy from the mail of the last two weeks"},
 	{"release", command_release, "held mail: list it, let it go at once, or in its turn"},
+	{"report", command_report, "say who does not come back after a 451"},
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},
 	{"schema", command_schema, "print the JSON Schema of the policy file"},
 };

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-dist_check_SCRIPTS += tests/unit/explain.sh tests/unit/export.py
-TESTS += tests/unit/explain.sh tests/unit/export.py
+dist_check_SCRIPTS += tests/unit/explain.sh tests/unit/export.py tests/unit/retries.py
+TESTS += tests/unit/explain.sh tests/unit/export.py tests/unit/retries.py
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_learn
