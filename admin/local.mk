@@ -32,6 +32,7 @@ postern_SOURCES = \
 	admin/export.c admin/export_row.c admin/export_row.h \
 	admin/learn.c \
 	admin/main.c \
+	admin/migrate.c \
 	admin/output.c admin/output.h \
 	admin/person.c admin/person.h \
 	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \

@@ -20,6 +20,7 @@ static const struct {
 	{"explain", command_explain, "say what the policy makes of a message, step by step"},
 	{"export", command_export, "write rows of the audit as CSV or JSON lines"},
 	{"learn", command_learn, "draft a policy from the mail of the last two weeks"},
+	{"migrate", command_migrate, "make the tables on a database server, or bring them up to date"},
 	{"release", command_release, "held mail: list it, let it go at once, or in its turn"},
 	{"report", command_report, "say who does not come back after a 451"},
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},

@@ -27,6 +27,10 @@ libsql_a_SOURCES = \
 	sql/writer.c sql/writer.h
 EXTRA_DIST += $(SCHEMA_TEXTS)
 
+# Rights on a database server.
+postgresdir = $(pkgdatadir)/postgres
+dist_postgres_DATA = sql/postgres/roles.sql
+
 # The questions that admins ask.
 queriesdir = $(pkgdatadir)/queries
 dist_queries_DATA = \

@@ -9,6 +9,7 @@ usage: test_relays.py BUILD-FOLDER"""
 import collections
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -18,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import posterntest as pt  # noqa: E402
 import postgres  # noqa: E402
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(sys.argv[1])
 RELAYS, SESSIONS = 4, 6
 POLICY = """
@@ -190,6 +192,45 @@ def restarted(server, database, relays):
     compare("a relay and the server killed", server, database, h)
 
 
+def as_role(server, database, name):
+    return server.tcp_url(database).replace("//postern:", "//%s:" % name)
+
+
+def postern(*words):
+    done = subprocess.run([BUILD + "/postern", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout + done.stderr
+
+
+def denied(server, database, name, statement):
+    try:
+        server.sql("SET ROLE %s; %s" % (name, statement), database)
+    except RuntimeError as error:
+        return "permission denied" in str(error) or "must be owner" in str(error)
+    return False
+
+
+def rights(server, database):
+    """The tables are made by their owner; posternd and the readers may do what they must and no more."""
+    for name in ("mail", "eva", "otto"):
+        server.sql("CREATE ROLE %s LOGIN PASSWORD '%s'" % (name, server.PASSWORD))
+    code, said = postern("migrate", "--database", as_role(server, database, "mail"))
+    check("a role without rights makes no tables", code == 1 and "roles.sql" in said and "s3cret" not in said, said)
+    code, said = postern("migrate", "--database", server.tcp_url(database))
+    check("their owner does", code == 0, said)
+    server.psql("-f", os.path.join(HERE, "..", "..", "sql", "postgres", "roles.sql"), database=database)
+    server.psql("-f", os.path.join(HERE, "..", "..", "sql", "postgres", "roles.sql"), database=database)  # may be run again
+    server.sql("GRANT postern_relay TO mail; GRANT postern_audit TO eva; GRANT postern_operator TO otto", database)
+    check("posternd may not make tables", denied(server, database, "mail", "CREATE TABLE x (y INT)"))
+    check("nor drop them", denied(server, database, "mail", "DROP TABLE messages"))
+    check("nor say of which version they are", denied(server, database, "mail", "UPDATE schema_version SET version = 1"))
+    check("a reader of the audit may not write it", denied(server, database, "eva", "DELETE FROM messages"))
+    check("nor ask for anything", denied(server, database, "eva", "INSERT INTO requests (id) VALUES ('x')"))
+    check("an operator may ask", not denied(server, database, "otto", "BEGIN; INSERT INTO requests (id) VALUES ('x'); ROLLBACK"))
+    check("but not change the audit", denied(server, database, "otto", "UPDATE messages SET verdict = 'accept'"))
+    code, said = postern("export", "--database", as_role(server, database, "eva"), "--format", "jsonl")
+    check("a reader can read", code == 0, said)
+
+
 def main():
     if postgres.binaries() is None:
         print("SKIP: no PostgreSQL server is installed (Debian: postgresql)")
@@ -198,7 +239,8 @@ def main():
     work = tempfile.mkdtemp(prefix="postern-relays-")
     with postgres.Postgres() as server:
         database = server.fresh()
-        relays = [Relay(work, "relay%d" % i, server.tcp_url(database), limit) for i in range(RELAYS)]
+        rights(server, database)
+        relays = [Relay(work, "relay%d" % i, as_role(server, database, "mail"), limit) for i in range(RELAYS)]
         try:
             starters = [threading.Thread(target=r.daemon.start) for r in relays]  # the tables are made by one of them
             for t in starters:
