@@ -61,9 +61,11 @@ struct query {
 	bool is_in_own;           /* the cursor lives in a transaction of ours */
 };
 
+enum kind { PREPARE, EXECUTE, SYNC };
+
 /* One thing the server has to answer. */
 struct pending {
-	enum { PREPARE, EXECUTE, SYNC } kind;
+	enum kind kind;
 	struct statement *statement; /* NULL: text that is not kept */
 	struct query *query;         /* gets the rows, NULL for none */
 };
@@ -299,7 +301,7 @@ read_answers(struct postgres *d)
 /* Sending. Each is false when it failed, with the connection lost. */
 
 static bool
-push(struct postgres *d, int kind, struct statement *s, struct query *q, int is_sent)
+push(struct postgres *d, enum kind kind, struct statement *s, struct query *q, int is_sent)
 {
 	struct pending *list = d->pending;
 

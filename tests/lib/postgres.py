@@ -19,6 +19,7 @@ Role "postgres" may do everything and needs no password on the socket; role
 POSTERN_TEST_POSTGRES_CONTROL (a command to which kill, stop, ... is added).
 Without a server installed its status is 77, or 1 with CI=true."""
 
+import atexit
 import glob
 import os
 import pwd
@@ -107,6 +108,8 @@ class Postgres:
             self.user = "postgres" if "postgres" in names else "nobody"
         if folder is None:
             self._make()
+            # A test that fails before its close() leaves no server behind.
+            atexit.register(self._close_at_exit, os.getpid())
             self.start()
             self.sql("CREATE ROLE postern LOGIN CREATEDB PASSWORD '%s'" % self.PASSWORD)
         else:
@@ -224,7 +227,13 @@ class Postgres:
         server = Postgres(self._path("standby"))
         server._command(os.path.join(self.bin, "pg_ctl"), "-D", server._path("data"), "-w", "promote")
 
+    def _close_at_exit(self, pid):
+        if os.getpid() == pid:  # not in a child
+            self.close()
+
     def close(self):
+        if not os.path.exists(self.folder):
+            return
         if os.path.exists(self._path("standby")):
             Postgres(self._path("standby")).close()
         if self.is_running():
