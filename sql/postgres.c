@@ -7,7 +7,9 @@
  * the rows and commits. Time is the server's, asked under the locks.
  *
  * A connection that is lost within COMMIT leaves in doubt whether it was done: the
- * row of this relay in `relays` has the number of the batch, and tells.
+ * row of this relay in `relays` has the number of the batch, and tells. Each
+ * transaction locks that row first, so that the next one sees how the last one
+ * ended, also where the server was still at it.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -29,7 +31,7 @@
 #define REQUESTS_MS 1000
 
 enum own_statement {
-	BEGIN, COMMIT, LIMITS_MAKE, LIMITS_LOCK, USE_ALL, WAITING_ALL, NOW, IDS, RELAY_BATCH, RELAY_NOTE, PRUNER, REQUESTS,
+	BEGIN, COMMIT, LIMITS_MAKE, LIMITS_LOCK, USE_ALL, WAITING_ALL, NOW, IDS, RELAY_MAKE, RELAY_BATCH, RELAY_NOTE, PRUNER, REQUESTS,
 	REQUESTS_TAKEN, OWN
 };
 
@@ -48,6 +50,8 @@ struct postgres {
 	char *url;
 	char *relay;
 	int64_t batch;            /* the number of the present transaction */
+	bool is_noted;            /* `relays` has our row */
+	bool is_short;            /* what failed is our memory */
 	int64_t rest_until;       /* boot clock */
 	int64_t asked_ms;         /* likewise: when it last looked for requests */
 	const char *error;        /* why there is no connection */
@@ -79,7 +83,8 @@ static const char *const own_statements[OWN] = {
 	[NOW] = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 	[IDS] = "SELECT i.n FROM json_to_recordset(CAST(? AS JSON)) AS i(n BIGINT, id TEXT)"
 		" JOIN messages m ON m.id = i.id",
-	[RELAY_BATCH] = "SELECT batch FROM relays WHERE relay = ?",
+	[RELAY_MAKE] = "INSERT INTO relays (relay, seen, batch) VALUES (?, 0, 0) ON CONFLICT DO NOTHING",
+	[RELAY_BATCH] = "SELECT batch FROM relays WHERE relay = ? FOR UPDATE",
 	[RELAY_NOTE] = "INSERT INTO relays VALUES (?, ?, ?, ?) ON CONFLICT (relay) DO UPDATE SET"
 		" seen = excluded.seen, batch = excluded.batch, version = excluded.version",
 	/* Of the relays that were there lately one deletes what is old. */
@@ -114,6 +119,16 @@ prepare(struct postgres *p)
 	return backend_prepare(&p->b);
 }
 
+/* What a commit waits for: the admin's setting where it is durable. */
+static int
+set_durability(struct postgres *p)
+{
+	return db_exec(p->b.db, p->b.options.durability == STORE_DURABILITY_PROCESS
+		       ? "SET synchronous_commit = off"
+		       : "SELECT set_config('synchronous_commit', 'on', false)"
+			 " WHERE current_setting('synchronous_commit') = 'off'");
+}
+
 /* NULL, or what is wrong; then there is no connection. */
 static const char *
 open_db(struct postgres *p)
@@ -126,7 +141,7 @@ open_db(struct postgres *p)
 	if (p->b.db != NULL) {
 		db_deadline(p->b.db, BATCH_MS);
 		p->error = schema_migrate(p->b.db);
-		if (p->error == NULL && prepare(p) != 0)
+		if (p->error == NULL && (set_durability(p) != 0 || prepare(p) != 0))
 			p->error = db_error(p->b.db);
 		snprintf(p->words, sizeof p->words, "%s", db_words(p->b.db));
 	}
@@ -311,6 +326,7 @@ load_all(struct backend *b, const struct charge *charges, size_t n)
 
 	if (!choose_counters(p, charges, n) || (p->n_locked > 0 && !write_counters(p, &json))) {
 		text_free(&json);
+		p->is_short = true;
 		return DB_FAILED;
 	}
 	if (p->n_locked == 0)
@@ -400,9 +416,31 @@ read_recorded(struct postgres *p, const struct batch *batch)
 static enum db_result
 begin(struct postgres *p)
 {
+	enum db_result rc;
+	int i = 0;
+
 	db_deadline(p->b.db, BATCH_MS);
 	usage_detach(p->b.usage);
-	return db_send(p->own[BEGIN]);
+	p->is_short = false;
+	rc = db_send(p->own[BEGIN]);
+	db_bind_text(p->own[RELAY_MAKE], &i, p->relay);
+	if (rc == DB_DONE && !p->is_noted)
+		rc = db_send(p->own[RELAY_MAKE]);
+	i = 0;
+	db_bind_text(p->own[RELAY_BATCH], &i, p->relay);
+	return rc == DB_DONE ? db_ask(p->own[RELAY_BATCH]) : rc;
+}
+
+/* Whether this batch was committed all the same when its connection was lost. */
+static enum db_result
+read_batch(struct postgres *p, bool *is_done_r)
+{
+	struct db_query *q = p->own[RELAY_BATCH];
+	enum db_result rc = db_step(q);
+
+	*is_done_r = rc == DB_ROW && db_int(q, 0) == p->batch;
+	db_reset(q);
+	return rc == DB_ROW ? DB_DONE : DB_FAILED;
 }
 
 static enum db_result
@@ -417,7 +455,10 @@ end(struct postgres *p)
 	db_bind_int(q, &i, p->batch);
 	db_bind_text(q, &i, PACKAGE_VERSION);
 	rc = db_send(q);
-	return rc == DB_DONE ? db_run(p->own[COMMIT]) : rc;
+	if (rc == DB_DONE)
+		rc = db_run(p->own[COMMIT]);
+	p->is_noted = p->is_noted || rc == DB_DONE;
+	return rc;
 }
 
 static enum db_result
@@ -425,43 +466,36 @@ write_batch(struct postgres *p, const struct batch *batch)
 {
 	size_t n;
 	struct charge *charges = collect_charges(batch, &n);
-	enum db_result rc = charges == NULL ? DB_FAILED : begin(p);
+	enum db_result rc = begin(p);
 	struct text ids = {0};
+	bool is_done = false;
 
+	if (charges == NULL) {
+		p->is_short = true;
+		rc = DB_FAILED;
+	}
 	if (rc == DB_DONE)
 		rc = ask_recorded(p, batch, &ids);
 	if (rc == DB_DONE)
 		rc = load_all(&p->b, charges, n);
 	if (rc == DB_DONE)
+		rc = read_batch(p, &is_done);
+	if (rc == DB_DONE && !is_done)
 		rc = read_recorded(p, batch);
-	if (rc == DB_DONE)
+	if (rc == DB_DONE && !is_done)
 		rc = rows_write(&p->b, batch);
 	text_free(&ids);
 	free(charges);
 	return rc == DB_DONE ? end(p) : rc;
 }
 
-/* After a lost connection: whether the batch was committed all the same. */
-static bool
-was_done(struct postgres *p)
-{
-	struct db_query *q = p->own[RELAY_BATCH];
-	bool done;
-	int i = 0;
-
-	db_bind_text(q, &i, p->relay);
-	done = db_step(q) == DB_ROW && db_int(q, 0) == p->batch;
-	db_reset(q);
-	return done;
-}
-
 /* Gives up a transaction; whether to try again. */
 static bool
 failed(struct postgres *p, const char **error_r)
 {
-	bool again = db_is_retryable(p->b.db);
+	bool again = !p->is_short && db_is_retryable(p->b.db);
 
-	*error_r = p->error = db_error(p->b.db);
+	*error_r = p->error = p->is_short ? "memory is short" : db_error(p->b.db);
 	snprintf(p->words, sizeof p->words, "%s", db_words(p->b.db));
 	usage_undo(p->b.usage);
 	if (db_is_lost(p->b.db) || db_rollback(p->b.db) != DB_DONE)
@@ -479,7 +513,7 @@ postgres_commit(void *backend, const struct batch *batch, const char **error_r)
 	for (int i = 0; again && i < TRIES; i++) {
 		if ((*error_r = open_db(p)) != NULL)
 			return -1;
-		if ((i > 0 && was_done(p)) || write_batch(p, batch) == DB_DONE) {
+		if (write_batch(p, batch) == DB_DONE) {
 			usage_keep(p->b.usage, p->b.now);
 			return 0;
 		}

@@ -12,4 +12,7 @@ struct reader {
 	struct db *db;
 };
 
+/* The connection, with the time anew that a server has for one call. */
+struct db *reader_db(struct reader *r);
+
 #endif

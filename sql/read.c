@@ -15,6 +15,8 @@
 
 /* Milliseconds that a server has to let us in. */
 #define OPEN_MS 10000
+/* And to find the next rows; a report over a large audit sorts for a while. */
+#define STEP_MS 300000
 
 void
 sqlite_read_clock(struct db *db, struct limit_clock *c)
@@ -28,6 +30,13 @@ sqlite_read_clock(struct db *db, struct limit_clock *c)
 		c->latest = db_int(q, 3);
 	}
 	db_finalize(&q);
+}
+
+struct db *
+reader_db(struct reader *r)
+{
+	db_deadline(r->db, STEP_MS);
+	return r->db;
 }
 
 void
@@ -50,6 +59,8 @@ reader_open(const char *url, char *error_r, size_t error_size)
 		error = strerror(errno);
 	else if (r != NULL)
 		r->db = db_open(url, DB_READ, OPEN_MS, &error, words, sizeof words);
+	if (r != NULL && r->db != NULL)
+		db_deadline(r->db, STEP_MS);
 	if (r != NULL && r->db != NULL && (error = schema_check(r->db)) == NULL)
 		return r;
 	db_shown_url(url, shown, sizeof shown);
@@ -89,7 +100,7 @@ limit_now(struct reader *r, const struct clock *clock)
 	struct limit_clock c = {0};
 
 	if (db_dialect(r->db) == DB_POSTGRES)
-		return db_number(r->db, "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)");
+		return db_number(reader_db(r), "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)");
 	sqlite_read_clock(r->db, &c);
 	(void)limit_clock_start(&c, clock);
 	return clock->boot_ms(clock->context) + limit_clock_offset(&c);
@@ -101,7 +112,7 @@ reader_peek(void *reader, const struct clock *clock, struct charge *charges, siz
 	struct reader *r = reader;
 	struct usage *u = usage_new();
 	int64_t now = limit_now(r, clock);
-	struct db_query *q = db_prepare(r->db, "SELECT slot, used FROM limit_use JOIN limits ON id = limit_id "
+	struct db_query *q = db_prepare(reader_db(r), "SELECT slot, used FROM limit_use JOIN limits ON id = limit_id "
 		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 UNION ALL "
 		"SELECT -1, count(*) FROM held_charges JOIN limits ON id = limit_id "
 		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 AND over = 1 AND granted = 0 ORDER BY 1");
@@ -123,6 +134,14 @@ reader_peek(void *reader, const struct clock *clock, struct charge *charges, siz
 	db_finalize(&q);
 	usage_free(&u);
 	return rc;
+}
+
+/* The next row of many, each of which may take its time. */
+static enum db_result
+next(struct db *db, struct db_query *q)
+{
+	db_deadline(db, STEP_MS);
+	return db_step(q);
 }
 
 /* The columns of messages, in the order of read_message(). */
@@ -280,7 +299,7 @@ prepare_reading(struct db *db, const struct store_range *range, struct reading *
 	int i = 0;
 
 	x->arena = arena_new(0);
-	x->message = db_prepare(db, range->id != NULL
+	x->message = db_prepare_large(db, range->id != NULL
 				? "SELECT " COLUMNS " FROM messages WHERE id = ?"
 				: "SELECT " COLUMNS " FROM messages WHERE time >= ? AND time < ? ORDER BY time, rowid");
 	if (x->message == NULL || x->arena == NULL)
@@ -315,9 +334,9 @@ reader_messages(void *reader, const struct store_range *range,
 	struct reader *r = reader;
 	struct reading x = {0};
 	enum db_result rc = DB_DONE;
-	int result = prepare_reading(r->db, range, &x);
+	int result = prepare_reading(reader_db(r), range, &x);
 
-	while (result == 0 && (rc = db_step(x.message)) == DB_ROW) {
+	while (result == 0 && (rc = next(r->db, x.message)) == DB_ROW) {
 		arena_reset(x.arena);
 		x.record = (struct record){0};
 		read_message(x.message, &x.record);
@@ -362,7 +381,7 @@ reader_refusals(void *reader, const struct store_range *range, bool at_end,
 		"certificate_issuer, sender, header_from, recipient, queue_id, policy, first_time, code, count, last_time "
 		"FROM refusals WHERE id = ?";
 	struct reader *r = reader;
-	struct db_query *q = db_prepare(r->db, range->id != NULL ? one : columns);
+	struct db_query *q = db_prepare(reader_db(r), range->id != NULL ? one : columns);
 	struct refusal f;
 	enum db_result rc = DB_DONE;
 	int i = 0, result = q == NULL ? -1 : 0;
@@ -374,7 +393,7 @@ reader_refusals(void *reader, const struct store_range *range, bool at_end,
 		db_bind_int(q, &i, range->until);
 		db_bind_int(q, &i, at_end);
 	}
-	while (result == 0 && (rc = db_step(q)) == DB_ROW) {
+	while (result == 0 && (rc = next(r->db, q)) == DB_ROW) {
 		read_refusal(q, &f);
 		result = each(context, &f, (uint64_t)db_int(q, 21), db_int(q, 22));
 	}
@@ -391,7 +410,7 @@ reader_policy(void *reader, const char *policy, struct arena *arena, struct poli
 		     const char **error_r)
 {
 	struct reader *r = reader;
-	struct db_query *q = db_prepare(r->db, "SELECT rule, conditions, (SELECT count(*) FROM policy_rules WHERE policy = ?1) "
+	struct db_query *q = db_prepare(reader_db(r), "SELECT rule, conditions, (SELECT count(*) FROM policy_rules WHERE policy = ?1) "
 					"FROM policy_rules WHERE policy = ?1 ORDER BY number");
 	struct policy_rule *rules = NULL;
 	enum db_result rc = DB_DONE;
@@ -422,7 +441,7 @@ int64_t
 reader_limit(void *reader, const char *name)
 {
 	struct reader *r = reader;
-	struct db_query *q = db_prepare(r->db, "SELECT max(count) FROM limits WHERE name = ?");
+	struct db_query *q = db_prepare(reader_db(r), "SELECT max(count) FROM limits WHERE name = ?");
 	int64_t n = -1;
 	int i = 0;
 
@@ -439,7 +458,7 @@ int64_t
 reader_count(void *reader, const struct store_range *range)
 {
 	struct reader *r = reader;
-	struct db_query *q = db_prepare(r->db, "SELECT count(*) FROM messages WHERE time >= ? AND time < ?");
+	struct db_query *q = db_prepare(reader_db(r), "SELECT count(*) FROM messages WHERE time >= ? AND time < ?");
 	int64_t n = -1;
 	int i = 0;
 

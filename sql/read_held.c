@@ -74,7 +74,7 @@ reader_held(void *reader, const char *relay, const char *state,
 	    int (*each)(void *context, const struct store_held *held), void *context, const char **error_r)
 {
 	struct reader *r = reader;
-	struct db_query *q = db_prepare(r->db, "SELECT h.message_id, h.relay, h.queue_id, h.app, h.tenant, h.state, h.who,"
+	struct db_query *q = db_prepare(reader_db(r), "SELECT h.message_id, h.relay, h.queue_id, h.app, h.tenant, h.state, h.who,"
 		" l.name, l.key, m.reason, m.sender, h.held_time, h.granted_time, h.released_time, EXISTS (SELECT 1 FROM held n"
 		" WHERE n.relay = h.relay AND n.queue_id = h.queue_id AND n.number > h.number)"
 		" FROM held h LEFT JOIN limits l ON l.id = h.limit_id LEFT JOIN messages m ON m.id = h.message_id"
@@ -100,7 +100,7 @@ reader_left(void *reader, int64_t since, int (*each)(void *context, const struct
 	    const char **error_r)
 {
 	struct reader *r = reader;
-	struct db_query *q = db_prepare(r->db, "SELECT h.relay, h.app, h.state, l.name, l.key,"
+	struct db_query *q = db_prepare(reader_db(r), "SELECT h.relay, h.app, h.state, l.name, l.key,"
 		" CASE WHEN l.name IS NULL THEN m.reason ELSE '' END, count(*) FROM held h"
 		" LEFT JOIN limits l ON l.id = h.limit_id LEFT JOIN messages m ON m.id = h.message_id"
 		" WHERE h.released_time >= ? AND h.released_time > 0 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 4, 5, 6, 2, 3");
