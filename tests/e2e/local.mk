@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 EXTRA_DIST += \
+	tests/e2e/test_audit.py \
 	tests/e2e/test_crash.py \
 	tests/e2e/test_learn.py \
 	tests/e2e/test_postfix.py \
