@@ -18,11 +18,9 @@
 #include "admin/database.h"
 #include "admin/person.h"
 #include "base/json.h"
+#include "gate/relay.h"
 #include "policy/file/file.h"
 #include "sql/operator.h"
-
-/* How long the daemon has to take a request up. */
-#define WAIT_MS 3000
 
 struct options {
 	const char *file;
@@ -147,26 +145,16 @@ release_now(const struct options *o, const char *url, const char *who)
 	return r;
 }
 
-/* The name under which the daemon of this machine keeps its mail; NULL where the
- * store is its alone. */
-static const char *
-relay_name(const char *url)
-{
-	static char host[256];
-
-	if (strncmp(url, "sqlite:", 7) == 0)
-		return NULL;
-	return gethostname(host, sizeof host - 1) == 0 ? host : "localhost";
-}
-
 static int
 run(const struct options *o, const struct policy *p)
 {
-	char who[PERSON_SIZE], error[512];
+	bool is_alone = strncmp(p->database, "sqlite:", 7) == 0;
+	char who[PERSON_SIZE], relay[256], error[512];
 	struct store_reader *r;
 	int status;
 
 	person_name(who);
+	relay_name(p, relay, sizeof relay);
 	if (database_become_owner(p, error, sizeof error) != 0) {
 		fprintf(stderr, "postern release: %s\n", error);
 		return 1;
@@ -174,7 +162,7 @@ run(const struct options *o, const struct policy *p)
 	if (o->now)
 		return release_now(o, p->database, who);
 	if (!o->list)
-		return release_follow(p->database, relay_name(p->database), o->follow);
+		return release_follow(p->database, is_alone ? NULL : relay, o->follow);
 	r = store_reader_open(p->database, error, sizeof error);
 	if (r == NULL) {
 		fprintf(stderr, "postern release: %s\n", error);

@@ -69,6 +69,14 @@ enum db_result rows_charge(struct backend *b, struct counter *k, const struct ch
 /* Notes that the MTA holds this message. `counters`: of its charges. */
 enum db_result held_add(struct backend *b, const struct admit *a, struct counter *const *counters);
 
+/* The relay after this one, "" being before all, that holds or held mail; "" when it was the last. */
+#define HELD_RELAY_SIZE 256
+enum db_result held_next_relay(struct db *db, char relay[HELD_RELAY_SIZE]);
+
+/* The store is one relay's alone: what it holds under an earlier name is held under the present
+ * one. Outside of a transaction. 0, or -1. */
+int held_adopt(struct backend *b);
+
 /* Whether held_grant() has something to do. */
 bool held_may_wait(const struct backend *b);
 

@@ -503,3 +503,58 @@ held_act_confirm(struct backend *b, const struct operator_request *r, struct tex
 		return set_state(b, r->message_id, "missing", 0);
 	return leave(b, r->message_id, r->what);
 }
+
+/* What one relay of another name holds is ours. */
+static int
+adopt_from(struct backend *b, const char *relay)
+{
+	struct db_query *q = db_prepare(b->db, "UPDATE held SET relay = ? WHERE relay = ?"
+					" AND state IN ('waiting', 'kept', 'granted', 'missing')");
+	enum db_result rc = DB_FAILED;
+	int i = 0;
+
+	if (q != NULL) {
+		db_bind_text(q, &i, b->options.relay);
+		db_bind_text(q, &i, relay);
+		rc = db_run(q);
+	}
+	db_finalize(&q);
+	return rc == DB_DONE ? 0 : -1;
+}
+
+enum db_result
+held_next_relay(struct db *db, char relay[HELD_RELAY_SIZE])
+{
+	struct db_query *q = db_prepare(db, "SELECT min(relay) FROM held WHERE relay > ?");
+	char last[HELD_RELAY_SIZE];
+	enum db_result rc = DB_FAILED;
+	int i = 0;
+
+	snprintf(last, sizeof last, "%s", relay);
+	relay[0] = '\0';
+	if (q != NULL) {
+		db_bind_text(q, &i, last);
+		rc = db_step(q);
+	}
+	if (rc == DB_ROW && strlen(db_text(q, 0)) < HELD_RELAY_SIZE)
+		snprintf(relay, HELD_RELAY_SIZE, "%s", db_text(q, 0));
+	db_finalize(&q);
+	return rc == DB_FAILED ? DB_FAILED : DB_DONE;
+}
+
+int
+held_adopt(struct backend *b)
+{
+	char relay[HELD_RELAY_SIZE] = "";
+	int rc = 0;
+
+	while (rc == 0) {
+		if (held_next_relay(b->db, relay) != DB_DONE)
+			return -1;
+		if (relay[0] == '\0')
+			return 0;
+		if (strcmp(relay, b->options.relay) != 0)
+			rc = adopt_from(b, relay);
+	}
+	return rc;
+}

@@ -3,33 +3,7 @@
  *
  * Held mail as its readers see it: the releaser, and who asks what waits.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "sql/read-private.h"
-
-#define RELAY_MAX 256
-
-/* The relay after this one that holds, or held, mail; "" when it was the last. */
-static enum db_result
-next_relay(struct db *db, char relay[RELAY_MAX])
-{
-	struct db_query *q = db_prepare(db, "SELECT min(relay) FROM held WHERE relay > ?");
-	char last[RELAY_MAX];
-	enum db_result rc = DB_FAILED;
-	int i = 0;
-
-	snprintf(last, sizeof last, "%s", relay);
-	relay[0] = '\0';
-	if (q != NULL) {
-		db_bind_text(q, &i, last);
-		rc = db_step(q);
-	}
-	if (rc == DB_ROW)
-		snprintf(relay, RELAY_MAX, "%s", db_text(q, 0));
-	db_finalize(&q);
-	return rc == DB_FAILED ? DB_FAILED : DB_DONE;
-}
 
 static void
 read_row(struct db_query *q, struct store_held *h)
@@ -79,13 +53,13 @@ reader_held(void *reader, const char *relay, const char *state,
 		" WHERE n.relay = h.relay AND n.queue_id = h.queue_id AND n.number > h.number)"
 		" FROM held h LEFT JOIN limits l ON l.id = h.limit_id LEFT JOIN messages m ON m.id = h.message_id"
 		" WHERE h.relay = ? AND h.state = ? ORDER BY h.number");
-	char name[RELAY_MAX] = "";
+	char name[HELD_RELAY_SIZE] = "";
 	enum db_result rc = DB_DONE;
 	int result = q == NULL ? -1 : 0;
 
 	if (result == 0 && relay != NULL)
 		result = read_relay(q, relay, state, each, context);
-	while (result == 0 && relay == NULL && (rc = next_relay(r->db, name)) == DB_DONE && name[0] != '\0')
+	while (result == 0 && relay == NULL && (rc = held_next_relay(r->db, name)) == DB_DONE && name[0] != '\0')
 		result = read_relay(q, name, state, each, context);
 	if (rc == DB_FAILED)
 		result = -1;

@@ -112,7 +112,8 @@ prepare_db(struct sqlite *s)
 	s->begin = db_prepare(db, "BEGIN IMMEDIATE");
 	s->commit = db_prepare(db, "COMMIT");
 	s->write_clock = db_prepare(db, "REPLACE INTO limit_clock VALUES (1,?,?,?,?)");
-	if (s->begin == NULL || s->commit == NULL || s->write_clock == NULL || backend_prepare(&s->b) != 0)
+	if (s->begin == NULL || s->commit == NULL || s->write_clock == NULL || backend_prepare(&s->b) != 0 ||
+	    held_adopt(&s->b) != 0)
 		return db_error(db);
 	start_clock(s);
 	s->b.may_wait = true;

@@ -56,10 +56,12 @@ was_said(const char *words)
 	return false;
 }
 
+static const char *relay = "r";
+
 static struct store *
 open_store(void)
 {
-	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock, .log = keep_line };
+	struct store_options o = { .url = url, .relay = relay, .clock = &test_clock, .log = keep_line };
 	char error[300] = "";
 	struct store *s = store_open(&o, error, sizeof error);
 
@@ -415,29 +417,40 @@ a_writer_in_the_file_delays_nobody(void **state)
 	store_close(&s);
 }
 
-/* A writer that dies within its transaction leaves a journal that somebody must undo. */
+/* As another process: dies within its transaction. */
+static int
+die_writing(const char *file)
+{
+	char journal[300];
+	sqlite3 *db;
+
+	snprintf(journal, sizeof journal, "%s-journal", file);
+	if (sqlite3_open(file, &db) == SQLITE_OK &&
+	    sqlite3_exec(db, "PRAGMA cache_size = 1; BEGIN IMMEDIATE; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+			 " SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO requests (id, what) SELECT 'dead' || i,"
+			 " 'release' FROM n", NULL, NULL, NULL) == SQLITE_OK && access(journal, F_OK) == 0)
+		raise(SIGKILL);
+	return 1;
+}
+
+/* It leaves a journal that somebody must undo. */
 static void
 a_writer_that_died(void **state)
 {
 	struct store *s = open_store();
 	char journal[300];
+	int status;
 	pid_t pid;
 
 	(void)state;
 	snprintf(journal, sizeof journal, "%s-journal", operator_path);
 	pid = fork();
 	if (pid == 0) {
-		sqlite3 *db;
-
-		if (sqlite3_open(operator_path, &db) == SQLITE_OK &&
-		    sqlite3_exec(db, "PRAGMA cache_size = 1; BEGIN IMMEDIATE; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
-				 " SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO requests (id, what) SELECT 'dead' || i,"
-				 " 'release' FROM n", NULL, NULL, NULL) == SQLITE_OK)
-			raise(SIGKILL);
+		execl("/proc/self/exe", "test_operator", "--die", operator_path, (char *)NULL);
 		_exit(1);
 	}
-	assert_int_equal(waitpid(pid, &(int){0}, 0), pid);
-	assert_int_equal(access(journal, F_OK), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	for (int i = 0; i < 60 && access(journal, F_OK) == 0; i++)
 		nap(50);
 	assert_int_equal(access(journal, F_OK), -1);
@@ -475,6 +488,48 @@ a_damaged_file_is_said_and_passed_by(void **state)
 	store_close(&s);
 }
 
+static int
+keep_id(void *context, const struct store_held *h)
+{
+	snprintf(context, 100, "%s %s %s%s", h->relay, h->id, h->limit, h->is_superseded ? " superseded" : "");
+	return 0;
+}
+
+/* What was held under another name of this relay is its own; a queue id that the MTA gave twice is the younger
+ * message's. */
+static void
+the_relay_gets_another_name(void **state)
+{
+	struct store *s = open_store();
+	struct store_reader *r;
+	char error[300], found[100] = "";
+	const char *why;
+
+	(void)state;
+	forward += 62000;
+	send_message(s, "n1", false);
+	send_message(s, "n2", false);
+	send_message(s, "n3", false);
+	store_close(&s);
+	relay = "a-new-name";
+	s = open_store();
+	forward += 62000;
+	comes_to("SELECT count(*) FROM held WHERE message_id = 'n3' AND state = 'granted' AND relay = 'a-new-name'", 1);
+	r = store_reader_open(url, error, sizeof error);
+	assert_non_null(r);
+	assert_int_equal(store_reader_held(r, NULL, "granted", keep_id, found, &why), 0);
+	assert_string_equal(found, "a-new-name n3 a/messages-per-minute");
+	assert_int_equal(store_reader_held(r, "r", "granted", keep_id, strcpy(found, ""), &why), 0);
+	assert_string_equal(found, "");
+	run(path, "INSERT INTO held (message_id, relay, queue_id, app, limit_id, state) VALUES ('n4', 'a-new-name', 'n3', '', 0, 'kept')");
+	assert_int_equal(store_reader_held(r, "a-new-name", "granted", keep_id, found, &why), 0);
+	assert_string_equal(found, "a-new-name n3 a/messages-per-minute superseded");
+	run(path, "DELETE FROM held WHERE message_id = 'n4'");
+	store_reader_close(&r);
+	confirm("gone", "n3");
+	store_close(&s);
+}
+
 static void
 old_acts_are_deleted(void **state)
 {
@@ -507,7 +562,7 @@ clean_up(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_store_it_says_so),
@@ -521,10 +576,13 @@ main(void)
 		cmocka_unit_test(a_writer_in_the_file_delays_nobody),
 		cmocka_unit_test(a_writer_that_died),
 		cmocka_unit_test(a_damaged_file_is_said_and_passed_by),
+		cmocka_unit_test(the_relay_gets_another_name),
 		cmocka_unit_test(old_acts_are_deleted),
 	};
 	int rc;
 
+	if (argc == 3 && strcmp(argv[1], "--die") == 0)
+		return die_writing(argv[2]);
 	if (mkdtemp(directory) == NULL)
 		return 1;
 	snprintf(path, sizeof path, "%s/postern.db", directory);
