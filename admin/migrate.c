@@ -30,18 +30,15 @@ migrate(const char *url)
 {
 	struct store_options o = {.url = url, .relay = "migrate", .clock = clock_system()};
 	char error[600], shown[300];
-	struct store *s;
 
 	if (strncmp(url, "sqlite:", 7) == 0) {
 		fprintf(stderr, "postern migrate: %s: posternd makes the tables of an SQLite file itself when it starts\n", url);
 		return 1;
 	}
-	s = store_open(&o, error, sizeof error);
-	if (s == NULL) {
+	if (store_migrate(&o, error, sizeof error) != 0) {
 		fprintf(stderr, "postern migrate: %s\n", error);
 		return 1;
 	}
-	store_close(&s);
 	store_shown_url(url, shown, sizeof shown);
 	printf("%s: the tables are those of this version\n", shown);
 	return 0;

@@ -73,6 +73,22 @@ store_open(const struct store_options *options, char *error_r, size_t error_size
 	return NULL;
 }
 
+int
+store_migrate(const struct store_options *options, char *error_r, size_t error_size)
+{
+	const struct store_ops *ops = find_ops(options->url);
+	void *backend = NULL;
+
+	if (ops != NULL)
+		backend = ops->open(options, error_r, error_size);
+	else
+		snprintf(error_r, error_size, "not a store; use postgresql://HOST/DATABASE");
+	if (backend == NULL)
+		return -1;
+	ops->close(backend);
+	return 0;
+}
+
 void
 store_close(struct store **s)
 {

@@ -53,6 +53,10 @@ struct store_options {
  * (caller's buffer) that says what is wrong and what to do. */
 struct store *store_open(const struct store_options *options, char *error_r, size_t error_size);
 
+/* Makes the tables, or brings them to this version, and does nothing else. 0, or -1 with
+ * a text. */
+int store_migrate(const struct store_options *options, char *error_r, size_t error_size);
+
 /* Writes what is queued, stops the writer, closes. Sets *s to NULL. */
 void store_close(struct store **s);
 
