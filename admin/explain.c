@@ -226,7 +226,7 @@ json_limits(const struct answer_sheet *a, struct jsonv *root)
 
 		jsonv_set_text(o, "name", c->name);
 		jsonv_set_text(o, "key", c->key);
-		jsonv_set_integer(o, "count", (int64_t)c->count);
+		jsonv_set_integer(o, "count", (int64_t)charge_count(c));
 		jsonv_set_integer(o, "amount", (int64_t)c->amount);
 		if (a->is_weighed)
 			jsonv_set_integer(o, "used", (int64_t)c->used);
@@ -237,6 +237,7 @@ json_limits(const struct answer_sheet *a, struct jsonv *root)
 			jsonv_set_boolean(o, "exceeded", c->exceeded);
 			jsonv_set_integer(o, "retry_ms", c->retry_ms);
 			jsonv_set_integer(o, "waiting", (int64_t)c->waiting);
+			jsonv_set_integer(o, "boost", (int64_t)c->boost);
 		}
 		jsonv_set_text(o, "over", limit_over_name(c->over));
 	}
@@ -320,7 +321,11 @@ print_limit(const struct message *m, const struct charge *c, bool is_weighed)
 {
 	printf("%s %s%s%s: ", c->tally ? "reserve:" : "limit:  ", c->name, c->key[0] == '\0' ? "" : " ", c->key);
 	if (is_weighed)
-		printf("%llu of %llu used, ", (unsigned long long)c->used, (unsigned long long)c->count);
+		printf("%llu of %llu used", (unsigned long long)c->used, (unsigned long long)charge_count(c));
+	if (is_weighed && c->boost > 0)
+		printf(" (%llu by a boost)", (unsigned long long)c->boost);
+	if (is_weighed)
+		fputs(", ", stdout);
 	else
 		printf("%llu, use not known, ", (unsigned long long)c->count);
 	print_reserved(m, c, is_weighed);

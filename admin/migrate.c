@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "admin/command.h"
-#include "base/clock.h"
 #include "policy/file/file.h"
 #include "sql/store.h"
 
@@ -28,18 +27,17 @@ usage(FILE *to, int status)
 static int
 migrate(const char *url)
 {
-	struct store_options o = {.url = url, .relay = "migrate", .clock = clock_system()};
 	char error[600], shown[300];
 
-	if (strncmp(url, "sqlite:", 7) == 0) {
-		fprintf(stderr, "postern migrate: %s: posternd makes the tables of an SQLite file itself when it starts\n", url);
-		return 1;
-	}
-	if (store_migrate(&o, error, sizeof error) != 0) {
-		fprintf(stderr, "postern migrate: %s\n", error);
-		return 1;
-	}
 	store_shown_url(url, shown, sizeof shown);
+	if (strncmp(url, "sqlite:", 7) == 0) {
+		fprintf(stderr, "postern migrate: %s: posternd makes the tables of an SQLite file itself when it starts\n", shown);
+		return 1;
+	}
+	if (store_migrate(url, error, sizeof error) != 0) {
+		fprintf(stderr, "postern migrate: %s: %s\n", shown, error);
+		return 1;
+	}
 	printf("%s: the tables are those of this version\n", shown);
 	return 0;
 }

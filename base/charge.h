@@ -69,10 +69,19 @@ struct charge {
 
 	/* Filled by store_peek() and store_admit(). */
 	uint64_t used;         /* in the last period, before this message */
+	uint64_t boost;        /* what an operator has added to count for now; see charge_count() */
 	uint64_t waiting;      /* over is hold: held messages before this one, which stand in its way */
-	bool exceeded;         /* used + amount + what is held back > count, or others wait */
+	bool exceeded;         /* used + amount + what is held back > charge_count(), or others wait */
 	int64_t retry_ms;      /* when exceeded: milliseconds until it would fit; -1: never */
+	bool is_told;          /* that the counter was reached is an event already, or not to be one now */
 };
+
+/* How many units there are per period at present. */
+static inline uint64_t
+charge_count(const struct charge *c)
+{
+	return c->count > UINT64_MAX - c->boost ? UINT64_MAX : c->count + c->boost;
+}
 
 /* Whether a key that was stored is that of a tally; no limit has such a key. */
 static inline bool

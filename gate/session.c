@@ -218,6 +218,8 @@ refused(struct session *s, const struct decision *d, const char *stage, const ch
 	audit_refusal(&r, &s->message, d, &c, recipient);
 	if (s->gate->store != NULL)
 		id = store_refuse(s->gate->store, &r, &is_new);
+	if (s->gate->store != NULL && strncmp(d->reason, "limit:", 6) == 0)
+		store_reached(s->gate->store, s->message.charges, s->message.n_charges, id.s, r.app, r.tenant);
 	keep = is_new && strcmp(stage, "eom") == 0;
 	if (keep)
 		audit_record(&s->record, &s->message, &c);

@@ -98,6 +98,7 @@ open_store(const struct policy *p, char *error_r, size_t error_size)
 	if (gate.store == NULL)
 		return -1;
 	store_keep(gate.store, (int64_t)p->audit_keep * 1000);
+	store_notify(gate.store, p->notify.at, (int64_t)p->notify.quiet * 1000);
 	snapshot_note(p, gate.store);
 	return 0;
 }

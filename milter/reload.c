@@ -129,6 +129,7 @@ put_in_force(struct snapshot *s)
 	if (!state.ended) {
 		snapshot_swap(state.gate->snapshots, snapshot_ref(s));
 		store_keep(state.gate->store, (int64_t)s->policy->audit_keep * 1000);
+		store_notify(state.gate->store, s->policy->notify.at, (int64_t)s->policy->notify.quiet * 1000);
 		snapshot_note(s->policy, state.gate->store);
 	}
 	pthread_mutex_unlock(&state.lock);

@@ -524,15 +524,15 @@ limit_decision(struct message *m, const struct charge *c)
 	if (c->retry_ms < 0)
 		d.text = arena_printf(m->arena, "this message alone has %llu %s%s; the limit is %llu%s",
 				      (unsigned long long)c->amount, unit_names[c->unit], of,
-				      (unsigned long long)c->count, reserve_text(m->arena, c));
+				      (unsigned long long)charge_count(c), reserve_text(m->arena, c));
 	else if (d.verdict == VERDICT_HOLD)
 		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s; held until there is room, %s",
-				      message_who(m), (unsigned long long)c->used, (unsigned long long)c->count,
+				      message_who(m), (unsigned long long)c->used, (unsigned long long)charge_count(c),
 				      unit_names[c->unit], period_name(m->arena, c->period), of,
 				      reserve_text(m->arena, c), queue_text(m->arena, c->waiting));
 	else
 		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s; try again in %s", message_who(m),
-				      (unsigned long long)c->used, (unsigned long long)c->count, unit_names[c->unit],
+				      (unsigned long long)c->used, (unsigned long long)charge_count(c), unit_names[c->unit],
 				      period_name(m->arena, c->period), of, reserve_text(m->arena, c),
 				      wait_text(m->arena, c->retry_ms));
 	return d;

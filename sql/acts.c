@@ -23,6 +23,9 @@ static const struct {
 	enum db_result (*apply)(struct backend *b, const struct operator_request *r, struct text *result);
 } acts[] = {
 	{"release", false, held_act_release},
+	{"reset", false, boosts_act_reset},
+	{"boost", false, boosts_act_boost},
+	{"unboost", false, boosts_act_unboost},
 	/* From the releaser: what the MTA made of a granted message. */
 	{"released", true, held_act_confirm},
 	{"missing", true, held_act_confirm},
@@ -71,6 +74,9 @@ note(struct backend *b, const struct operator_request *r, bool *is_new_r)
 	db_bind_int(q, &i, r->amount);
 	db_bind_int(q, &i, r->until);
 	db_bind_text(q, &i, r->message_id);
+	db_bind_text(q, &i, r->scope);
+	db_bind_int(q, &i, r->unit);
+	db_bind_int(q, &i, r->period);
 	db_bind_int(q, &i, backend_wall_ms(b));
 	rc = db_run(q);
 	*is_new_r = rc == DB_DONE && db_changes(b->db) > 0;

@@ -6,13 +6,17 @@
  *     rows.c                messages, charges, refusals, policies
  *     held.c                mail that waits
  *     acts.c                what operators asked for
+ *     boosts.c              what they did to a counter
  *     prune.c               what is older than is kept
+ *     events.c              what happens to limits
  *     read.c                the readers
  *     schema.c              versions of the tables
  * All on the writer's thread, or before it starts; read.c has connections of its own.
  */
 #ifndef POSTERN_SQL_BACKEND_PRIVATE_H
 #define POSTERN_SQL_BACKEND_PRIVATE_H
+
+#include <stdatomic.h>
 
 #include "base/text.h"
 #include "sql/db.h"
@@ -26,8 +30,12 @@ enum statement {
 	DROP_CHARGES, DROP_RULES, DROP_REFUSALS, FREE_LIMITS, LOCK_LIMIT, DROP_USE, DROP_LIMIT, ROLLBACK,
 	HELD_NEW, HELD_CHARGE, HELD_COUNT, HELD_QUEUE, HELD_OLDEST, HELD_CHARGES, HELD_GRANT, HELD_GRANTED, HELD_CHARGED,
 	HELD_OUT, HELD_STATE, HELD_SET, DROP_HELD, DROP_HELD_CHARGES, HELD_ANY, ACT_NEW, ACT_RESULT, DROP_ACTS,
+	EVENT_NEW, EVENT_STATE, EVENT_LOOK, EVENT_LAST, EVENT_LATER, EVENT_NEXT, DROP_EVENTS,
+	BOOST_SET, LIMIT_CHANGED, LIMITS_CHANGED, TALLIES,
 	STATEMENTS
 };
+
+struct flood;
 
 struct backend {
 	struct db *db;            /* NULL: must be opened anew */
@@ -43,6 +51,11 @@ struct backend {
 	char *queue_app;
 	/* Loads what many charges need at once; NULL where it is loaded one by one. */
 	enum db_result (*load_all)(struct backend *b, const struct charge *charges, size_t n);
+	_Atomic uint64_t near_percent;
+	_Atomic int64_t quiet_ms;
+	int64_t free_next;        /* when some counter may be free again, of the limits' clock; INT64_MAX: none */
+	struct flood *floods;
+	int64_t followed;         /* when boosts.c last looked at what others changed, 0: never */
 	bool is_shared;           /* others write this database too: what it holds counts, not memory */
 };
 
@@ -63,6 +76,10 @@ enum db_result rows_write(struct backend *b, const struct batch *batch);
  * What concerns these charges alone goes into *error_r. */
 enum db_result rows_weigh(struct backend *b, struct counter **counters, struct charge *charges, size_t n,
 			  const char **error_r);
+/* The columns of a limit's state, and these columns of a row, but for who waits. */
+#define STATE_COLUMNS "boost, boost_until, near_time, reached_time, freed_time, need, changed_time"
+void rows_read_state(struct db_query *q, int column, struct counter_state *s);
+
 /* Adds a charge to its counter. */
 enum db_result rows_charge(struct backend *b, struct counter *k, const struct charge *c);
 
@@ -98,6 +115,41 @@ void acts_refuse(struct text *result, const char *why);
 
 /* Wall time of the store's clock. */
 int64_t backend_wall_ms(const struct backend *b);
+/* What requests about a counter do, likewise. */
+enum db_result boosts_act_reset(struct backend *b, const struct operator_request *r, struct text *result);
+enum db_result boosts_act_boost(struct backend *b, const struct operator_request *r, struct text *result);
+enum db_result boosts_act_unboost(struct backend *b, const struct operator_request *r, struct text *result);
+
+/* Whether it is time, by the limits' clock, to look what others changed, and at first which
+ * counters have a boost; and that. They are loaded, for what is not would be weighed without. */
+bool boosts_due(const struct backend *b, int64_t now);
+enum db_result boosts_follow(struct backend *b);
+
+/* What a message did to its limits, told; see events.c. `counters`: of its charges. */
+enum db_result events_admitted(struct backend *b, const struct admit *a, struct counter *const *counters);
+enum db_result events_granted(struct backend *b, const struct charge *charges, size_t n,
+			      struct counter *const *counters, const struct cause *cause);
+enum db_result events_refused(struct backend *b, const struct reached *r);
+
+/* Whether events_free_again() has something to do at this time of the limits' clock. */
+bool events_due(struct backend *b, int64_t now);
+
+/* Tells which counters that were reached are free again. */
+enum db_result events_free_again(struct backend *b);
+
+void events_free(struct backend *b);
+
+/* See store_notify(); any thread. */
+void backend_notify(void *backend, uint64_t near_percent, int64_t quiet_ms);
+
+/* Until store_notify() says otherwise. */
+#define NEAR_PERCENT 80
+#define QUIET_MS 3600000
+
+/* What nobody waits for: whether there may be something, at this time of the limits' clock;
+ * and all of it, within a transaction. */
+bool backend_may_tend(struct backend *b, int64_t now);
+enum db_result backend_tend(struct backend *b);
 
 /* Likewise: see struct store_ops.prune; *n_r: how many were deleted. */
 enum db_result prune_rows(struct backend *b, int64_t before_ms, int max, int *n_r);

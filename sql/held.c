@@ -27,6 +27,7 @@
 struct candidate {
 	int64_t number;
 	const char *id;
+	const char *app, *tenant;
 	int turn;                 /* its place in its queue */
 	struct charge *charges;
 	size_t n_charges;
@@ -120,6 +121,7 @@ collect_queue(struct grant *g, int64_t limit_id, const char *app)
 	while ((rc = db_step(q)) == DB_ROW && g->n < GRANTS_MAX)
 		g->candidate[g->n++] = (struct candidate){
 			.number = db_int(q, 0), .id = arena_string(g->arena, db_text(q, 1)), .turn = turn++,
+			.app = app, .tenant = arena_string(g->arena, db_text(q, 2)),
 		};
 	db_reset(q);
 	return rc == DB_ROW ? DB_DONE : rc;
@@ -275,6 +277,7 @@ mark_charges(struct backend *b, const char *id, bool is_granted)
 static enum db_result
 let_go(struct backend *b, const struct candidate *c, struct counter *const *counters, const char *who)
 {
+	const struct cause cause = {c->id, c->app, c->tenant};
 	enum db_result rc = grant(b, c->id, who);
 
 	for (size_t n = 0; rc == DB_DONE && n < c->n_charges; n++) {
@@ -282,7 +285,9 @@ let_go(struct backend *b, const struct candidate *c, struct counter *const *coun
 		if (c->charges[n].over == OVER_HOLD)
 			usage_wait(b->usage, counters[n], -1);
 	}
-	return rc == DB_DONE ? mark_charges(b, c->id, true) : rc;
+	if (rc == DB_DONE)
+		rc = mark_charges(b, c->id, true);
+	return rc == DB_DONE ? events_granted(b, c->charges, c->n_charges, counters, &cause) : rc;
 }
 
 /* Its counters, and what its charges come to now; NULL when memory is short or the database failed. */
@@ -397,7 +402,7 @@ static enum db_result
 release_waiting(struct backend *b, const struct operator_request *r)
 {
 	struct grant g = {.b = b, .arena = arena_new(0)};
-	struct candidate c = {.id = r->message_id};
+	struct candidate c = {.id = r->message_id, .app = "", .tenant = ""};
 	enum db_result rc = g.arena == NULL ? DB_FAILED : read_charges(&g, &c);
 	struct counter **counters = NULL;
 

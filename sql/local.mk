@@ -5,12 +5,15 @@ noinst_LIBRARIES += libsql.a
 libsql_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(LIBPQ_CFLAGS)
 libsql_a_SOURCES = \
 	sql/acts.c \
+	sql/boosts.c \
 	sql/db.c sql/db.h sql/db-private.h sql/db_url.c \
 	sql/db_postgres.c sql/db-postgres.h sql/db_postgres_state.c sql/db_postgres_text.c sql/db_sqlite.c \
 	sql/limit-clock.c sql/limit-clock.h \
 	sql/memory.c \
 	sql/backend-private.h \
+	sql/events.c \
 	sql/held.c \
+	sql/read-private.h sql/read_limits.c \
 	sql/postgres.c \
 	sql/operator.c sql/operator.h \
 	sql/prune.c \

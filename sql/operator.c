@@ -37,7 +37,8 @@ static const char table[] =
 	"BEGIN IMMEDIATE;"
 	"CREATE TABLE IF NOT EXISTS requests ("
 	"number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time INTEGER, who TEXT, what TEXT,"
-	" limit_name TEXT, key TEXT, amount INTEGER, until INTEGER, message_id TEXT);"
+	" limit_name TEXT, key TEXT, amount INTEGER, until INTEGER, message_id TEXT, scope TEXT, unit INTEGER,"
+	" period INTEGER);"
 	"PRAGMA user_version = 1;"
 	"COMMIT";
 
@@ -227,6 +228,9 @@ add_one(struct db_query *q, const struct operator_request *r)
 	db_bind_int(q, &i, r->amount);
 	db_bind_int(q, &i, r->until);
 	db_bind_text(q, &i, r->message_id == NULL ? "" : r->message_id);
+	db_bind_text(q, &i, r->scope == NULL ? "" : r->scope);
+	db_bind_int(q, &i, r->unit);
+	db_bind_int(q, &i, r->period);
 	return db_run(q);
 }
 
@@ -237,7 +241,7 @@ operator_add(struct operator *o, const struct clock *clock, struct operator_requ
 	struct db *db = o->requests;
 	bool is_begun = db_exec(db, is_file(o->url) ? "BEGIN IMMEDIATE" : "BEGIN") == 0;
 	struct db_query *q = !is_begun ? NULL : db_prepare(db, "INSERT INTO requests (id, time, who, what, limit_name, key,"
-							   " amount, until, message_id) VALUES (?,?,?,?,?,?,?,?,?)");
+							   " amount, until, message_id, scope, unit, period) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
 	enum db_result rc = q == NULL ? DB_FAILED : DB_DONE;
 
 	if (is_begun)

@@ -28,6 +28,8 @@ struct operator_request {
 	const char *what;         /* "release", "reset", ...: the rows of sql/acts.c */
 	const char *limit_name;   /* "crm/messages-per-minute" */
 	const char *key;          /* of its counter: "" or "client=10.1.9.7" */
+	const char *scope;        /* of the limit, as in struct charge: "app:crm" */
+	int64_t unit, period;     /* likewise; period in seconds */
 	int64_t amount;
 	int64_t until;            /* wall time, milliseconds */
 	const char *message_id;   /* the audit id of a message */

@@ -41,7 +41,7 @@ struct locked {
 	struct counter *counter;
 	struct charge charge;     /* one of its charges */
 	struct window window;
-	uint64_t waiting;
+	struct counter_state state;
 };
 
 struct postgres {
@@ -74,7 +74,7 @@ static const char *const own_statements[OWN] = {
 		" SELECT c.scope, c.unit, c.period, c.key, c.name, c.count FROM " COUNTERS
 		" WHERE NOT EXISTS (SELECT 1 FROM limits l WHERE " SAME ")"
 		" ORDER BY c.scope, c.unit, c.period, c.key ON CONFLICT DO NOTHING",
-	[LIMITS_LOCK] = "SELECT l.id, c.n FROM limits l JOIN " COUNTERS " ON " SAME
+	[LIMITS_LOCK] = "SELECT l.id, c.n, " STATE_COLUMNS " FROM limits l JOIN " COUNTERS " ON " SAME
 		" ORDER BY l.scope, l.unit, l.period, l.key FOR UPDATE OF l",
 	[USE_ALL] = "SELECT u.limit_id, u.slot, u.used FROM limit_use u JOIN limits l ON l.id = u.limit_id"
 		" JOIN " COUNTERS " ON " SAME " ORDER BY u.limit_id, u.slot",
@@ -88,7 +88,7 @@ static const char *const own_statements[OWN] = {
 	[RELAY_NOTE] = "INSERT INTO relays VALUES (?, ?, ?, ?) ON CONFLICT (relay) DO UPDATE SET"
 		" seen = excluded.seen, batch = excluded.batch, version = excluded.version",
 	/* Of the relays that were there lately one deletes what is old. */
-	[REQUESTS] = "SELECT id, time, who, what, limit_name, key, amount, until, message_id FROM requests"
+	[REQUESTS] = "SELECT id, time, who, what, limit_name, key, amount, until, message_id, scope, unit, period FROM requests"
 		" ORDER BY number LIMIT 200",
 	[REQUESTS_TAKEN] = "DELETE FROM requests WHERE id IN (SELECT id FROM acts)",
 	[PRUNER] = "SELECT relay FROM relays WHERE seen > ? ORDER BY relay LIMIT 1",
@@ -146,6 +146,7 @@ open_db(struct postgres *p)
 		snprintf(p->words, sizeof p->words, "%s", db_words(p->b.db));
 	}
 	p->b.may_wait = true;
+	p->b.free_next = 0;
 	if (p->b.db != NULL && p->error == NULL)
 		return NULL;
 	close_db(p);
@@ -250,8 +251,12 @@ lock_counters(struct postgres *p)
 	enum db_result rc;
 
 	while ((rc = db_step(q)) == DB_ROW)
-		if (db_int(q, 1) >= 0 && (size_t)db_int(q, 1) < p->n_locked)
-			p->locked[db_int(q, 1)].id = db_int(q, 0);
+		if (db_int(q, 1) >= 0 && (size_t)db_int(q, 1) < p->n_locked) {
+			struct locked *k = &p->locked[db_int(q, 1)];
+
+			k->id = db_int(q, 0);
+			rows_read_state(q, 2, &k->state);
+		}
 	db_reset(q);
 	qsort(p->locked, p->n_locked, sizeof p->locked[0], compare_locked);
 	return rc;
@@ -280,7 +285,7 @@ read_waiting(struct postgres *p)
 
 	while ((rc = db_step(q)) == DB_ROW)
 		if ((k = find_locked(p, db_int(q, 0))) != NULL)
-			k->waiting = (uint64_t)db_int(q, 1);
+			k->state.waiting = (uint64_t)db_int(q, 1);
 	db_reset(q);
 	return rc;
 }
@@ -295,7 +300,7 @@ read_counters(struct postgres *p)
 	for (size_t i = 0; rc == DB_DONE && i < p->n_locked; i++)
 		if (p->locked[i].id != 0)
 			usage_set(p->b.usage, p->locked[i].counter, p->locked[i].id, &p->locked[i].window,
-				  p->locked[i].waiting);
+				  &p->locked[i].state);
 	return rc;
 }
 
@@ -350,12 +355,12 @@ load_all(struct backend *b, const struct charge *charges, size_t n)
 	return rc;
 }
 
-/* All charges of a batch side by side; the caller frees them. NULL: no memory. */
+/* All charges of a batch side by side, those that only refused too; the caller frees them. NULL: no memory. */
 static struct charge *
 collect_charges(const struct batch *batch, size_t *n_r)
 {
 	struct charge *all;
-	size_t n = 0;
+	size_t n = batch->n_reached;
 
 	for (size_t i = 0; i < batch->n_admits; i++)
 		n += batch->admits[i]->n_charges;
@@ -364,6 +369,8 @@ collect_charges(const struct batch *batch, size_t *n_r)
 	for (size_t i = 0; all != NULL && i < batch->n_admits; i++)
 		for (size_t k = 0; k < batch->admits[i]->n_charges; k++)
 			all[(*n_r)++] = batch->admits[i]->charges[k];
+	for (size_t i = 0; all != NULL && i < batch->n_reached; i++)
+		all[(*n_r)++] = batch->reached[i].charge;
 	return all;
 }
 
@@ -581,7 +588,7 @@ apply_requests(struct postgres *p)
 static bool
 is_time(struct postgres *p)
 {
-	bool is = held_may_wait(&p->b) || boot_ms(p) - p->asked_ms >= REQUESTS_MS;
+	bool is = backend_may_tend(&p->b, boot_ms(p) + atomic_load(&p->offset)) || boot_ms(p) - p->asked_ms >= REQUESTS_MS;
 
 	if (is)
 		p->asked_ms = boot_ms(p);
@@ -597,7 +604,7 @@ postgres_tend(void *backend, const char **error_r)
 		return 0;
 	p->batch++;
 	if (begin(p) == DB_DONE && load_all(&p->b, NULL, 0) == DB_DONE && apply_requests(p) == DB_DONE &&
-	    held_grant(&p->b) == DB_DONE && end(p) == DB_DONE) {
+	    backend_tend(&p->b) == DB_DONE && end(p) == DB_DONE) {
 		usage_keep(p->b.usage, p->b.now);
 		return 0;
 	}
@@ -613,6 +620,7 @@ postgres_close(void *backend)
 	if (p->b.usage != NULL)
 		close_db(p);
 	usage_free(&p->b.usage);
+	events_free(&p->b);
 	free(p->b.queue_app);
 	free(p->locked);
 	free(p->url);
@@ -641,13 +649,17 @@ postgres_open(const struct store_options *o, char *error_r, size_t error_size)
 	p->b.options = *o;
 	p->b.usage = usage_new();
 	p->b.load_all = load_all;
+	if (p->b.usage != NULL)
+		backend_notify(p, NEAR_PERCENT, QUIET_MS);
 	p->b.is_shared = true;
 	p->batch = first_batch(o->clock);
 	p->url = strdup(o->url);
 	p->relay = strdup(o->relay);
 	p->b.options.relay = p->relay;
-	if (p->b.usage != NULL && p->url != NULL && p->relay != NULL && (error = open_db(p)) == NULL)
+	if (p->b.usage != NULL && p->url != NULL && p->relay != NULL && (error = open_db(p)) == NULL) {
+		(void)postgres_tend(p, &error); /* what fails comes again */
 		return p;
+	}
 	db_shown_url(o->url, shown, sizeof shown);
 	snprintf(error_r, error_size, "%s: %s%s%s%s", shown, error, p->words[0] != '\0' ? " (" : "", p->words,
 		 p->words[0] != '\0' ? ")" : "");
@@ -665,10 +677,12 @@ postgres_peek(void *backend, struct charge *charges, size_t n)
 
 #define OPS \
 	.open = postgres_open, .close = postgres_close, .commit = postgres_commit, .prune = postgres_prune, \
-	.tend = postgres_tend, .peek = postgres_peek, .reader_open = reader_open, .reader_close = reader_close, \
+	.tend = postgres_tend, .notify = backend_notify, .peek = postgres_peek, .reader_open = reader_open, .reader_close = reader_close, \
 	.reader_peek = reader_peek, .reader_messages = reader_messages, .reader_refusals = reader_refusals, \
 	.reader_count = reader_count, .reader_limit = reader_limit, .reader_policy = reader_policy, \
-	.reader_held = reader_held, .reader_left = reader_left
+	.reader_held = reader_held, .reader_left = reader_left, \
+	.reader_counters = reader_counters, .reader_spenders = reader_spenders, .reader_boosts = reader_boosts, \
+	.reader_events = reader_events
 
 const struct store_ops store_postgres_ops = { .scheme = "postgresql://", OPS };
 const struct store_ops store_postgres_short_ops = { .scheme = "postgres://", OPS };

@@ -68,6 +68,14 @@ prune_audit(struct backend *b, int64_t before_ms, int max, int *n_r)
 	db_bind_int(q, &i, max);
 	rc = db_run(q);
 	*n_r = old.n + (rc == DB_DONE ? (int)db_changes(b->db) : 0);
+	if (rc != DB_DONE)
+		return rc;
+	q = b->query[DROP_EVENTS];
+	i = 0;
+	db_bind_int(q, &i, before_ms);
+	db_bind_int(q, &i, max);
+	rc = db_run(q);
+	*n_r += rc == DB_DONE ? (int)db_changes(b->db) : 0;
 	return rc == DB_DONE ? prune_acts(b, before_ms, max) : rc;
 }
 
@@ -111,6 +119,7 @@ prune_limits(struct backend *b, int max)
 	db_bind_int(q, &i, b->free_after);
 	db_bind_int(q, &i, max);
 	db_bind_int(q, &i, b->now);
+	db_bind_int(q, &i, b->now - atomic_load(&b->quiet_ms));
 	while ((rc = db_step(q)) == DB_ROW && n++ < PRUNE_MAX) {
 		b->free_after = db_int(q, 0);
 		if (db_int(q, 1) == 0)

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Between the readers: read.c, read_held.c. For those only.
+ * Between the readers: read.c, read_held.c, read_limits.c. For those only.
  */
 #ifndef POSTERN_SQL_READ_PRIVATE_H
 #define POSTERN_SQL_READ_PRIVATE_H
@@ -14,5 +14,20 @@ struct reader {
 
 /* The connection, with the time anew that a server has for one call. */
 struct db *reader_db(struct reader *r);
+
+/* The limits' time now; negative on error. */
+int64_t reader_now(struct reader *r, const struct clock *clock);
+
+/* What reads one counter. */
+struct counter_queries {
+	struct db_query *find, *slots, *waiting;
+};
+
+/* 0, or -1 (db_error()); counter_queries_close() in both cases. */
+int counter_queries_open(struct reader *r, struct counter_queries *q);
+void counter_queries_close(struct counter_queries *q);
+
+/* The window and the state of a charge's counter; what is not stored is unused. 0, or -1. */
+int counter_read(struct counter_queries *q, const struct charge *c, struct window *w, struct counter_state *state);
 
 #endif

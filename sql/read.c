@@ -71,31 +71,8 @@ reader_open(const char *url, char *error_r, size_t error_size)
 	return NULL;
 }
 
-/* The window of a charge's counter and who waits for it; what is not stored is unused. */
-static int
-read_counter(struct db_query *q, const struct charge *c, struct window *w, uint64_t *waiting_r)
-{
-	enum db_result rc;
-	int i = 0;
-
-	*w = (struct window){0};
-	*waiting_r = 0;
-	db_bind_text(q, &i, c->scope);
-	db_bind_int(q, &i, (int64_t)c->unit);
-	db_bind_int(q, &i, c->period);
-	db_bind_text(q, &i, c->key);
-	while ((rc = db_step(q)) == DB_ROW)
-		if (db_int(q, 0) < 0)
-			*waiting_r = (uint64_t)db_int(q, 1);
-		else
-			window_add(w, db_int(q, 0), (uint64_t)db_int(q, 1));
-	db_reset(q);
-	return rc == DB_DONE ? 0 : -1;
-}
-
-/* The limits' time now. */
-static int64_t
-limit_now(struct reader *r, const struct clock *clock)
+int64_t
+reader_now(struct reader *r, const struct clock *clock)
 {
 	struct limit_clock c = {0};
 
@@ -106,32 +83,49 @@ limit_now(struct reader *r, const struct clock *clock)
 	return clock->boot_ms(clock->context) + limit_clock_offset(&c);
 }
 
+static int
+load_one(struct counter_queries *q, struct usage *u, struct counter *k, const struct charge *c)
+{
+	struct counter_state state;
+	struct window w;
+
+	if (k == NULL || counter_read(q, c, &w, &state) != 0)
+		return -1;
+	usage_load(u, k, 1, &w, &state);
+	return 0;
+}
+
+/* A charge's counter, and what others have spent of their reserves. */
+static int
+load_counter(struct counter_queries *q, struct usage *u, const struct charge *c)
+{
+	int rc = load_one(q, u, usage_find(u, c), c);
+
+	for (size_t i = 0; rc == 0 && i < c->n_reserves; i++) {
+		struct charge as;
+		struct counter *k = usage_find_sibling(u, c, i, &as);
+
+		rc = load_one(q, u, k, &as);
+	}
+	return rc;
+}
+
 int
 reader_peek(void *reader, const struct clock *clock, struct charge *charges, size_t n, const char **error_r)
 {
 	struct reader *r = reader;
 	struct usage *u = usage_new();
-	int64_t now = limit_now(r, clock);
-	struct db_query *q = db_prepare(reader_db(r), "SELECT slot, used FROM limit_use JOIN limits ON id = limit_id "
-		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 UNION ALL "
-		"SELECT -1, count(*) FROM held_charges JOIN limits ON id = limit_id "
-		"WHERE scope = ?1 AND unit = ?2 AND period = ?3 AND key = ?4 AND over = 1 AND granted = 0 ORDER BY 1");
-	int rc = q == NULL || u == NULL || now < 0 ? -1 : 0;
+	int64_t now = reader_now(r, clock);
+	struct counter_queries q = {0};
+	int rc = counter_queries_open(r, &q) != 0 || u == NULL || now < 0 ? -1 : 0;
 
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		struct counter *k = usage_find(u, &charges[i]);
-		uint64_t waiting;
-		struct window w;
-
-		rc = k == NULL ? -1 : read_counter(q, &charges[i], &w, &waiting);
-		if (rc == 0)
-			usage_load(u, k, 1, &w, waiting);
-	}
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = load_counter(&q, u, &charges[i]);
 	if (rc == 0)
 		usage_weigh(u, NULL, charges, n, now);
 	else
 		*error_r = u == NULL ? "memory is short" : db_error(r->db);
-	db_finalize(&q);
+	counter_queries_close(&q);
 	usage_free(&u);
 	return rc;
 }

@@ -94,7 +94,8 @@ open_file(struct requests *r)
 	if (r->db == NULL)
 		return;
 	(void)db_exec(r->db, "PRAGMA busy_timeout = 0");
-	r->select = db_prepare(r->db, "SELECT id, time, who, what, limit_name, key, amount, until, message_id, number"
+	r->select = db_prepare(r->db, "SELECT id, time, who, what, limit_name, key, amount, until, message_id,"
+			       " scope, unit, period, number"
 			       " FROM requests WHERE number > ? ORDER BY number LIMIT ?");
 	r->version = db_prepare(r->db, "PRAGMA data_version");
 	if (r->select == NULL || r->version == NULL) {
@@ -141,6 +142,7 @@ requests_row(struct db_query *q, struct arena *arena)
 		.time = db_int(q, 1), .who = arena_string(arena, db_text(q, 2)), .what = arena_string(arena, db_text(q, 3)),
 		.limit_name = arena_string(arena, db_text(q, 4)), .key = arena_string(arena, db_text(q, 5)),
 		.amount = db_int(q, 6), .until = db_int(q, 7), .message_id = arena_string(arena, db_text(q, 8)),
+		.scope = arena_string(arena, db_text(q, 9)), .unit = db_int(q, 10), .period = db_int(q, 11),
 	};
 
 	snprintf(r.id, sizeof r.id, "%s", db_text(q, 0));
@@ -157,7 +159,7 @@ read_rows(struct requests *r, struct operator_request *rows, size_t *n_r)
 	db_bind_int(r->select, &i, REQUESTS_MAX);
 	while ((rc = db_step(r->select)) == DB_ROW && *n_r < REQUESTS_MAX) {
 		rows[(*n_r)++] = requests_row(r->select, r->arena);
-		r->read = db_int(r->select, 9);
+		r->read = db_int(r->select, 12);
 	}
 	db_reset(r->select);
 	return rc;

@@ -37,7 +37,7 @@ void requests_done(struct requests *r);
 const char *requests_error(const struct requests *r);
 
 /* The columns of a query in the order id, time, who, what, limit_name, key, amount,
- * until, message_id, as a request; its strings are in the arena. */
+ * until, message_id, scope, unit, period, as a request; its strings are in the arena. */
 struct operator_request requests_row(struct db_query *q, struct arena *arena);
 
 #endif

@@ -35,7 +35,7 @@ static const char *const statements[STATEMENTS] = {
 		" ON CONFLICT (id, reason, stage) DO UPDATE SET count = refusals.count + excluded.count,"
 		" last_time = CASE WHEN refusals.last_time > excluded.last_time THEN refusals.last_time"
 		" ELSE excluded.last_time END",
-	[LIMIT_FIND] = "SELECT id FROM limits WHERE scope=? AND unit=? AND period=? AND key=?",
+	[LIMIT_FIND] = "SELECT id, " STATE_COLUMNS " FROM limits WHERE scope=? AND unit=? AND period=? AND key=?",
 	[LIMIT_NEW] = "INSERT INTO limits (scope,unit,period,key,name,count) VALUES (?,?,?,?,?,?) RETURNING id",
 	[LIMIT_COUNT] = "UPDATE limits SET name=?2, count=?3 WHERE id=?1"
 		" AND (name IS DISTINCT FROM ?2 OR count IS DISTINCT FROM ?3)",
@@ -55,11 +55,13 @@ static const char *const statements[STATEMENTS] = {
 	/* The counters after ?1, each with whether some slot of its window is used. */
 	[FREE_LIMITS] = "SELECT id, CASE WHEN EXISTS (SELECT 1 FROM limit_use WHERE limit_id = id"
 		" AND slot >= ?3 * 60 / (period * 1000) - 61)"
-		" OR EXISTS (SELECT 1 FROM held_charges WHERE limit_id = id) THEN 1 ELSE 0 END"
+		" OR EXISTS (SELECT 1 FROM held_charges WHERE limit_id = id)"
+		" OR boost_until > ?3 OR need > 0 OR near_time > ?4 OR reached_time > ?4 OR freed_time > ?4"
+		" THEN 1 ELSE 0 END"
 		" FROM limits WHERE id > ?1 ORDER BY id LIMIT ?2",
 	[DROP_LIMIT] = "DELETE FROM limits WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM limit_use"
 		" WHERE limit_id = ?1 AND slot >= ?2 * 60 / (period * 1000) - 61)"
-		" AND NOT EXISTS (SELECT 1 FROM held_charges WHERE limit_id = ?1) RETURNING id",
+		" AND NOT EXISTS (SELECT 1 FROM held_charges WHERE limit_id = ?1) AND boost_until <= ?2 AND need = 0 RETURNING id",
 	[DROP_USE] = "DELETE FROM limit_use WHERE limit_id = ?",
 	[ROLLBACK] = "ROLLBACK",
 	[HELD_NEW] = "INSERT INTO held (message_id, relay, queue_id, app, tenant, limit_id, state, held_time)"
@@ -72,7 +74,7 @@ static const char *const statements[STATEMENTS] = {
 	/* A queue: those of one app that wait for one counter. */
 	[HELD_QUEUE] = "SELECT limit_id, app FROM held WHERE relay = ? AND state = 'waiting' AND (limit_id, app) > (?, ?)"
 		" ORDER BY limit_id, app LIMIT 1",
-	[HELD_OLDEST] = "SELECT number, message_id FROM held WHERE relay = ? AND state = 'waiting' AND limit_id = ?"
+	[HELD_OLDEST] = "SELECT number, message_id, tenant FROM held WHERE relay = ? AND state = 'waiting' AND limit_id = ?"
 		" AND app = ? AND held_time <= ? ORDER BY number LIMIT ?",
 	[HELD_CHARGES] = "SELECT l.scope, l.unit, l.period, l.key, l.name, l.count, h.amount, h.over, h.kept, h.reserves"
 		" FROM held_charges h JOIN limits l ON l.id = h.limit_id WHERE h.message_id = ? ORDER BY h.number",
@@ -83,10 +85,27 @@ static const char *const statements[STATEMENTS] = {
 	[HELD_OUT] = "SELECT count(*), min(granted_time) FROM held WHERE relay = ? AND state = 'granted' AND who = ''",
 	[HELD_STATE] = "SELECT state, who, queue_id FROM held WHERE message_id = ?",
 	[HELD_SET] = "UPDATE held SET state = ?, released_time = ? WHERE message_id = ?",
-	[ACT_NEW] = "INSERT INTO acts VALUES (?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT DO NOTHING",
+	[ACT_NEW] = "INSERT INTO acts (id, time, who, what, limit_name, key, amount, until, message_id, scope, unit, period,"
+		" applied_time, result) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT DO NOTHING",
 	[ACT_RESULT] = "UPDATE acts SET result = ? WHERE id = ?",
 	[DROP_ACTS] = "DELETE FROM acts WHERE id IN (SELECT id FROM acts WHERE time < ?1 OR (time < ?2"
 		" AND what IN ('released', 'missing', 'late', 'gone')) ORDER BY time LIMIT ?3)",
+	[EVENT_NEW] = "INSERT INTO events (time, relay, kind, limit_name, scope, key, unit, period, used, count, boost,"
+		" over, mode, app, tenant, message_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[EVENT_STATE] = "UPDATE limits SET name = ?, count = ?, near_time = ?, reached_time = ?, freed_time = ?,"
+		" need = ?, free_time = ? WHERE id = ?",
+	[EVENT_LOOK] = "SELECT id, scope, unit, period, key, name, count, need FROM limits"
+		" WHERE need > 0 AND free_time <= ? ORDER BY free_time LIMIT ?",
+	[EVENT_LAST] = "SELECT over, mode, app, tenant, message_id FROM events WHERE limit_name = ? AND key = ?"
+		" AND scope = ? AND kind = 'reached' ORDER BY number DESC LIMIT 1",
+	[EVENT_LATER] = "UPDATE limits SET free_time = ? WHERE id = ?",
+	[EVENT_NEXT] = "SELECT min(free_time) FROM limits WHERE need > 0",
+	[DROP_EVENTS] = "DELETE FROM events WHERE number IN (SELECT number FROM events WHERE time < ? ORDER BY time LIMIT ?)",
+	[BOOST_SET] = "UPDATE limits SET boost = ?, boost_until = ?, boost_act = ? WHERE id = ?",
+	[TALLIES] = "SELECT key FROM limits WHERE scope = ? AND unit = ? AND period = ? AND key LIKE 'app=%' LIMIT ?",
+	[LIMIT_CHANGED] = "UPDATE limits SET changed_time = ?, free_time = ? WHERE id = ?",
+	[LIMITS_CHANGED] = "SELECT scope, unit, period, key, changed_time, name, count FROM limits"
+		" WHERE changed_time > 0 AND (changed_time >= ? OR boost_until > ?)",
 	[DROP_HELD] = "DELETE FROM held WHERE message_id = ?",
 	[DROP_HELD_CHARGES] = "DELETE FROM held_charges WHERE message_id = ?",
 };
@@ -125,6 +144,22 @@ backend_roll_back(struct backend *b)
 	if (b->db != NULL)
 		(void)db_rollback(b->db);
 	usage_undo(b->usage);
+}
+
+bool
+backend_may_tend(struct backend *b, int64_t now)
+{
+	return held_may_wait(b) || events_due(b, now) || boosts_due(b, now);
+}
+
+enum db_result
+backend_tend(struct backend *b)
+{
+	enum db_result rc = boosts_due(b, b->now) ? boosts_follow(b) : DB_DONE;
+
+	if (rc == DB_DONE && held_may_wait(b))
+		rc = held_grant(b);
+	return rc == DB_DONE && events_due(b, b->now) ? events_free_again(b) : rc;
 }
 
 void
@@ -249,9 +284,21 @@ bind_counter(struct db_query *q, int *i, const struct charge *c)
 	db_bind_text(q, i, c->key);
 }
 
-/* The number of the limit that a charge names, made when it is new. */
+void
+rows_read_state(struct db_query *q, int column, struct counter_state *s)
+{
+	s->boost = (uint64_t)db_int(q, column);
+	s->boost_until = db_int(q, column + 1);
+	s->near_time = db_int(q, column + 2);
+	s->reached_time = db_int(q, column + 3);
+	s->freed_time = db_int(q, column + 4);
+	s->need = (uint64_t)db_int(q, column + 5);
+	s->changed_time = db_int(q, column + 6);
+}
+
+/* The number of the limit that a charge names, made when it is new, and its state. */
 static enum db_result
-find_limit(struct backend *b, const struct charge *c, int64_t *id_r)
+find_limit(struct backend *b, const struct charge *c, int64_t *id_r, struct counter_state *state)
 {
 	struct db_query *q = b->query[LIMIT_FIND];
 	enum db_result rc;
@@ -259,8 +306,10 @@ find_limit(struct backend *b, const struct charge *c, int64_t *id_r)
 
 	bind_counter(q, &i, c);
 	rc = db_step(q);
-	if (rc == DB_ROW)
+	if (rc == DB_ROW) {
 		*id_r = db_int(q, 0);
+		rows_read_state(q, 1, state);
+	}
 	db_reset(q);
 	if (rc != DB_DONE)
 		return rc == DB_ROW ? DB_DONE : rc;
@@ -305,14 +354,14 @@ load(struct backend *b, struct counter *k, const struct charge *c)
 	struct db_query *q = b->query[USE_READ];
 	bool was_used = window_used(&k->window, k->window.newest) > 0;
 	struct window w = {0};
-	uint64_t waiting = 0;
+	struct counter_state state = {0};
 	int64_t id = 0;
 	enum db_result rc;
 	int i = 0;
 
 	if (b->load_all != NULL)
 		return b->load_all(b, c, 1);
-	rc = find_limit(b, c, &id);
+	rc = find_limit(b, c, &id, &state);
 	if (rc != DB_DONE)
 		return rc;
 	db_bind_int(q, &i, id);
@@ -325,11 +374,11 @@ load(struct backend *b, struct counter *k, const struct charge *c)
 	i = 0;
 	db_bind_int(q, &i, id);
 	if ((rc = db_step(q)) == DB_ROW)
-		waiting = (uint64_t)db_int(q, 0);
+		state.waiting = (uint64_t)db_int(q, 0);
 	db_reset(q);
 	if (rc != DB_ROW)
 		return DB_FAILED;
-	usage_load(b->usage, k, id, &w, waiting);
+	usage_load(b->usage, k, id, &w, &state);
 	return was_used ? write_window(b, k) : DB_DONE;
 }
 
@@ -371,7 +420,7 @@ write_charge(struct backend *b, const struct admit *a, size_t n)
 	db_bind_text(q, &i, c->key);
 	db_bind_u64(q, &i, c->amount);
 	db_bind_u64(q, &i, c->used);
-	db_bind_u64(q, &i, c->count);
+	db_bind_u64(q, &i, charge_count(c));
 	db_bind_int(q, &i, (int64_t)c->over);
 	db_bind_int(q, &i, c->exceeded);
 	db_bind_int(q, &i, a->charged);
@@ -455,7 +504,9 @@ admit_one(struct backend *b, struct admit *a, const char **error_r)
 		if (rc == DB_DONE && !stopped && !FAULT("no-charge"))
 			rc = rows_charge(b, counters[i], &a->charges[i]);
 	}
-	return rc == DB_DONE && a->held ? held_add(b, a, counters) : rc;
+	if (rc == DB_DONE && a->held)
+		rc = held_add(b, a, counters);
+	return rc == DB_DONE ? events_admitted(b, a, counters) : rc;
 }
 
 static enum db_result
@@ -520,6 +571,8 @@ rows_write(struct backend *b, const struct batch *batch)
 		rc = write_record(b, batch->records[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_refusals; i++)
 		rc = write_refusal(b, &batch->refusals[i]);
+	for (size_t i = 0; rc == DB_DONE && i < batch->n_reached; i++)
+		rc = events_refused(b, &batch->reached[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_notes; i++)
 		rc = write_note(b, &batch->notes[i]);
 	return rc;

@@ -117,6 +117,7 @@ prepare_db(struct sqlite *s)
 		return db_error(db);
 	start_clock(s);
 	s->b.may_wait = true;
+	s->b.free_next = 0;
 	return stat(s->path, &s->file) == 0 ? NULL : "it cannot be found again";
 }
 
@@ -243,12 +244,12 @@ sqlite_tend(void *backend, const char **error_r)
 		return 0;
 	requests = requests_read(s->requests, &n);
 	say_requests_error(s);
-	if (n == 0 && !held_may_wait(&s->b))
+	if (n == 0 && !backend_may_tend(&s->b, limit_now(s)))
 		return 0;
 	if ((*error_r = begin(s)) != NULL)
 		return -1;
 	rc = acts_apply(&s->b, requests, n);
-	if (end(s, rc == DB_DONE ? held_grant(&s->b) : rc, error_r) != 0)
+	if (end(s, rc == DB_DONE ? backend_tend(&s->b) : rc, error_r) != 0)
 		return -1;
 	requests_done(s->requests);
 	return 0;
@@ -263,6 +264,7 @@ sqlite_close(void *backend)
 		close_db(s);
 	usage_free(&s->b.usage);
 	requests_free(&s->requests);
+	events_free(&s->b);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	free(s->b.queue_app);
@@ -309,11 +311,15 @@ sqlite_open(const struct store_options *o, char *error_r, size_t error_size)
 	s->url = strdup(o->url);
 	s->path = s->url == NULL ? NULL : s->url + strlen("sqlite:");
 	s->requests = requests_new(o->url);
+	if (s->b.usage != NULL)
+		backend_notify(s, NEAR_PERCENT, QUIET_MS);
 	if (s->b.usage == NULL || s->url == NULL || s->requests == NULL) {
 		snprintf(error_r, error_size, "%s", error);
 	} else if (take_lock(s, error_r, error_size) == 0) {
-		if ((error = open_db(s)) == NULL)
+		if ((error = open_db(s)) == NULL) {
+			(void)sqlite_tend(s, &error); /* what fails comes again */
 			return s;
+		}
 		snprintf(error_r, error_size, "%s: %s", s->path, error);
 	}
 	sqlite_close(s);
@@ -330,9 +336,11 @@ sqlite_peek(void *backend, struct charge *charges, size_t n)
 
 const struct store_ops store_sqlite_ops = {
 	.scheme = "sqlite:", .open = sqlite_open, .close = sqlite_close, .commit = sqlite_commit,
-	.prune = sqlite_prune, .tend = sqlite_tend, .peek = sqlite_peek,
+	.prune = sqlite_prune, .tend = sqlite_tend, .notify = backend_notify, .peek = sqlite_peek,
 	.reader_open = reader_open, .reader_close = reader_close,
 	.reader_peek = reader_peek, .reader_messages = reader_messages,
 	.reader_refusals = reader_refusals, .reader_count = reader_count, .reader_limit = reader_limit,
 	.reader_policy = reader_policy, .reader_held = reader_held, .reader_left = reader_left,
+	.reader_counters = reader_counters, .reader_spenders = reader_spenders, .reader_boosts = reader_boosts,
+	.reader_events = reader_events,
 };

@@ -15,6 +15,17 @@ struct refusal_delta {
 	int64_t last_time;
 };
 
+/* Whose message it was. */
+struct cause {
+	const char *id, *app, *tenant;
+};
+
+/* A limit that stopped a message before its end. */
+struct reached {
+	struct charge charge;
+	struct cause cause;
+};
+
 /* All work of one transaction. */
 struct batch {
 	struct admit **admits;
@@ -26,6 +37,8 @@ struct batch {
 	size_t n_refusals;
 	const struct policy_note *notes;
 	size_t n_notes;
+	const struct reached *reached; /* limits that stopped something before its end */
+	size_t n_reached;
 };
 
 struct arena;
@@ -44,6 +57,8 @@ struct store_ops {
 	/* What nobody waits for: held mail whose turn it is. Called some times a second;
 	 * 0, or -1 with a static text. NULL where there is nothing of the kind. */
 	int (*tend)(void *backend, const char **error_r);
+	/* From any thread. See store_notify(); NULL where no events are kept. */
+	void (*notify)(void *backend, uint64_t near_percent, int64_t quiet_ms);
 	/* From any thread, memory only. */
 	void (*peek)(void *backend, struct charge *charges, size_t n);
 
@@ -69,6 +84,18 @@ struct store_ops {
 			   const char **error_r);
 	int (*reader_left)(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left),
 			   void *context, const char **error_r);
+	int (*reader_counters)(void *reader, const struct clock *clock,
+			       int (*each)(void *context, const struct store_counter *c), void *context,
+			       const char **error_r);
+	int (*reader_spenders)(void *reader, const struct store_spent *what,
+			       int (*each)(void *context, const char *who, uint64_t amount), void *context,
+			       const char **error_r);
+	int (*reader_boosts)(void *reader, const struct clock *clock,
+			     int (*each)(void *context, const struct store_boost *b), void *context,
+			     const char **error_r);
+	int (*reader_events)(void *reader, const char *relay, int64_t after, int64_t since,
+			     int (*each)(void *context, const struct store_event *e), void *context,
+			     const char **error_r);
 };
 
 /* The readers over db.h. */
@@ -92,6 +119,18 @@ int64_t reader_count(void *reader, const struct store_range *range);
 int reader_held(void *reader, const char *relay, const char *state,
 		int (*each)(void *context, const struct store_held *held), void *context, const char **error_r);
 int reader_left(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left), void *context,
+		const char **error_r);
+int reader_counters(void *reader, const struct clock *clock,
+		int (*each)(void *context, const struct store_counter *c), void *context,
+		const char **error_r);
+int reader_spenders(void *reader, const struct store_spent *what,
+		int (*each)(void *context, const char *who, uint64_t amount), void *context,
+		const char **error_r);
+int reader_boosts(void *reader, const struct clock *clock,
+		int (*each)(void *context, const struct store_boost *b), void *context,
+		const char **error_r);
+int reader_events(void *reader, const char *relay, int64_t after, int64_t since,
+		int (*each)(void *context, const struct store_event *e), void *context,
 		const char **error_r);
 
 /* Copies a record with all it points to; NULL when memory is short. `arena` owns it. */

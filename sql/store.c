@@ -10,9 +10,12 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "sql/db.h"
+#include "sql/backend-private.h"
 #include "sql/refusals.h"
 #include "sql/writer.h"
+
+/* Milliseconds that a server has to let us in. */
+#define MIGRATE_MS 10000
 
 struct store {
 	const struct store_ops *ops;
@@ -74,19 +77,20 @@ store_open(const struct store_options *options, char *error_r, size_t error_size
 }
 
 int
-store_migrate(const struct store_options *options, char *error_r, size_t error_size)
+store_migrate(const char *url, char *error_r, size_t error_size)
 {
-	const struct store_ops *ops = find_ops(options->url);
-	void *backend = NULL;
+	const char *error;
+	char words[300] = "";
+	struct db *db = db_open(url, DB_WRITE, MIGRATE_MS, &error, words, sizeof words);
 
-	if (ops != NULL)
-		backend = ops->open(options, error_r, error_size);
-	else
-		snprintf(error_r, error_size, "not a store; use postgresql://HOST/DATABASE");
-	if (backend == NULL)
-		return -1;
-	ops->close(backend);
-	return 0;
+	if (db != NULL)
+		error = schema_migrate(db);
+	if (db != NULL && error != NULL)
+		snprintf(words, sizeof words, "%s", db_words(db));
+	if (error != NULL)
+		snprintf(error_r, error_size, "%s%s%s%s", error, words[0] != '\0' ? " (" : "", words, words[0] != '\0' ? ")" : "");
+	db_close(&db);
+	return error == NULL ? 0 : -1;
 }
 
 void
@@ -135,6 +139,25 @@ void
 store_keep(struct store *s, int64_t keep_ms)
 {
 	writer_keep(s->writer, keep_ms);
+}
+
+void
+store_notify(struct store *s, uint64_t near_percent, int64_t quiet_ms)
+{
+	if (s->ops->notify != NULL)
+		s->ops->notify(s->backend, near_percent, quiet_ms);
+}
+
+void
+store_reached(struct store *s, const struct charge *charges, size_t n, const char *id, const char *app,
+	      const char *tenant)
+{
+	const struct cause cause = {id, app, tenant};
+
+	for (size_t i = 0; s->ops->notify != NULL && i < n; i++)
+		if (charge_stops(&charges[i]) && charges[i].over != OVER_HOLD && !charges[i].is_told &&
+		    charges[i].amount <= charge_count(&charges[i]))
+			writer_reached(s->writer, &charges[i], &cause);
 }
 
 int
@@ -234,6 +257,35 @@ store_reader_left(struct store_reader *r, int64_t since, int (*each)(void *conte
 		  void *context, const char **error_r)
 {
 	return r->ops->reader_left(r->reader, since, each, context, error_r);
+}
+
+int
+store_reader_counters(struct store_reader *r, const struct clock *clock,
+		      int (*each)(void *context, const struct store_counter *c), void *context, const char **error_r)
+{
+	return r->ops->reader_counters(r->reader, clock, each, context, error_r);
+}
+
+int
+store_reader_spenders(struct store_reader *r, const struct store_spent *what,
+		      int (*each)(void *context, const char *who, uint64_t amount), void *context,
+		      const char **error_r)
+{
+	return r->ops->reader_spenders(r->reader, what, each, context, error_r);
+}
+
+int
+store_reader_boosts(struct store_reader *r, const struct clock *clock,
+		    int (*each)(void *context, const struct store_boost *b), void *context, const char **error_r)
+{
+	return r->ops->reader_boosts(r->reader, clock, each, context, error_r);
+}
+
+int
+store_reader_events(struct store_reader *r, const char *relay, int64_t after, int64_t since,
+		    int (*each)(void *context, const struct store_event *e), void *context, const char **error_r)
+{
+	return r->ops->reader_events(r->reader, relay, after, since, each, context, error_r);
 }
 
 static void

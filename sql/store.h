@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/record.h"
+#include "base/window.h"
 
 struct store;
 
@@ -55,7 +56,7 @@ struct store *store_open(const struct store_options *options, char *error_r, siz
 
 /* Makes the tables, or brings them to this version, and does nothing else. 0, or -1 with
  * a text. */
-int store_migrate(const struct store_options *options, char *error_r, size_t error_size);
+int store_migrate(const char *url, char *error_r, size_t error_size);
 
 /* Writes what is queued, stops the writer, closes. Sets *s to NULL. */
 void store_close(struct store **s);
@@ -136,6 +137,17 @@ void store_note_policy(struct store *s, const struct policy_note *note);
  * first) for ever. What is older is deleted by and by, in steps that no message
  * waits for longer than for another's write. */
 void store_keep(struct store *s, int64_t keep_ms);
+
+/* A limit is near from this share of its count on, in percent; and so long, in
+ * milliseconds, no second event of a kind is told of the same counter. At first 80
+ * and an hour. */
+void store_notify(struct store *s, uint64_t near_percent, int64_t quiet_ms);
+
+/* Notes that of these weighed charges those that stop the message did, before its end, so that
+ * it is told that their limits were reached. `id`: of the refusal. Without waiting for the
+ * disk; copies what it needs. */
+void store_reached(struct store *s, const struct charge *charges, size_t n, const char *id, const char *app,
+		   const char *tenant);
 
 /* Reading, for everybody but the daemon: changes nothing, takes no lock that a
  * writer would wait for. One thread at a time. */
@@ -218,6 +230,82 @@ struct store_left {
 int store_reader_left(struct store_reader *r, int64_t since,
 		      int (*each)(void *context, const struct store_left *left), void *context,
 		      const char **error_r);
+
+/* A counter of a limit as it stands. */
+struct store_counter {
+	const char *scope;
+	enum unit unit;
+	uint32_t period;          /* seconds */
+	const char *key;
+	const char *name;
+	uint64_t count;           /* without the boost, when it was last charged */
+	uint64_t boost;           /* what an operator has added for now ... */
+	int64_t boost_until;      /* ... until then: wall time, milliseconds */
+	uint64_t waiting;         /* held messages that wait for it */
+	bool is_reached;          /* and not yet free again, see store_event */
+	struct window window;     /* what is used; */
+	int64_t now_ms;           /* the time for it, of the limits' clock */
+};
+
+/* Calls `each` for every counter that is used, boosted, waited for or reached, in the order
+ * in which they were made; a result other than 0 ends it. What it points at lives for the
+ * call only. 0, what `each` returned, or -1 with a static text. */
+int store_reader_counters(struct store_reader *r, const struct clock *clock,
+			  int (*each)(void *context, const struct store_counter *c), void *context,
+			  const char **error_r);
+
+enum store_by { STORE_BY_APP, STORE_BY_SENDER, STORE_BY_CLIENT };
+
+/* Whom to ask about: a counter, and since when. */
+struct store_spent {
+	const char *name, *key;
+	int64_t since;            /* wall time, milliseconds */
+	const char *app;          /* of this app's messages alone, which is faster; "" for all */
+	enum store_by by;
+	int max;                  /* how many, the largest first */
+};
+
+/* Calls `each` for those who were charged to a counter, as the audit has it: mail that waited
+ * counts for the time at which it came. Likewise. */
+int store_reader_spenders(struct store_reader *r, const struct store_spent *what,
+			  int (*each)(void *context, const char *who, uint64_t amount), void *context,
+			  const char **error_r);
+
+struct store_boost {
+	const char *name, *key, *scope;
+	enum unit unit;
+	uint32_t period;
+	uint64_t count, boost;
+	int64_t until;            /* wall time, milliseconds */
+	const char *who;          /* whose act it was ... */
+	int64_t time;             /* ... and when it took effect */
+};
+
+/* Calls `each` for every boost in force. Likewise. */
+int store_reader_boosts(struct store_reader *r, const struct clock *clock,
+			int (*each)(void *context, const struct store_boost *b), void *context,
+			const char **error_r);
+
+/* Something that happened to a limit. */
+struct store_event {
+	int64_t number;           /* they grow */
+	int64_t time;             /* wall time, milliseconds */
+	const char *relay;
+	const char *kind;         /* "near", "reached", "freed"; "more": of a limit per key, more than are told */
+	const char *name, *scope, *key;
+	enum unit unit;
+	uint32_t period;
+	uint64_t used, count, boost;
+	enum over over;
+	const char *mode;         /* "enforce" or "monitor" */
+	const char *app, *tenant, *message_id; /* whose message it was */
+};
+
+/* Calls `each` for every event after the one with this number and not before `since` (wall
+ * time), in their order; of all relays where relay is "". Likewise. */
+int store_reader_events(struct store_reader *r, const char *relay, int64_t after, int64_t since,
+			int (*each)(void *context, const struct store_event *e), void *context,
+			const char **error_r);
 
 /* How many messages are in the range; -1 on error. */
 int64_t store_reader_count(struct store_reader *r, const struct store_range *range);

@@ -17,6 +17,7 @@ struct usage {
 	struct counter *bucket[BUCKETS];
 	struct counter *touched;
 	uint64_t epoch;
+	int64_t quiet_ms;
 	size_t n;
 	struct counter **room;    /* the writer's alone */
 	size_t room_size;
@@ -72,7 +73,7 @@ static bool
 is_stored(const struct counter *c, int64_t now_ms)
 {
 	(void)now_ms;
-	return c->limit_id != 0;
+	return c->limit_id != 0 && c->state.boost == 0;
 }
 
 /* Made in this batch, which failed. */
@@ -86,7 +87,7 @@ is_unborn(const struct counter *c, int64_t now_ms)
 static bool
 is_idle(const struct counter *c, int64_t now_ms)
 {
-	return window_used(&c->window, window_slot(now_ms, c->period)) == 0;
+	return window_used(&c->window, window_slot(now_ms, c->period)) == 0 && c->state.boost == 0;
 }
 
 static int
@@ -185,7 +186,7 @@ touch(struct usage *u, struct counter *k)
 		k->limit_id = 0;
 	k->epoch = u->epoch;
 	k->limit_id_before = k->limit_id;
-	k->waiting_before = k->waiting;
+	k->state_before = k->state;
 	k->known_before = k->known;
 	k->before = k->window;
 	k->next_touched = u->touched;
@@ -266,24 +267,63 @@ usage_find_all(struct usage *u, const struct charge *charges, size_t n)
 }
 
 void
-usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting)
+usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w,
+	   const struct counter_state *state)
 {
 	pthread_mutex_lock(&u->lock);
 	c->limit_id = limit_id;
-	c->waiting = waiting;
+	c->state = *state;
 	c->known = u->epoch;
 	window_join(&c->window, w);
 	pthread_mutex_unlock(&u->lock);
 }
 
 void
-usage_set(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting)
+usage_set(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w,
+	  const struct counter_state *state)
 {
 	pthread_mutex_lock(&u->lock);
 	c->limit_id = limit_id;
-	c->waiting = waiting;
+	c->state = *state;
 	c->window = *w;
 	c->known = u->epoch;
+	pthread_mutex_unlock(&u->lock);
+}
+
+void
+usage_set_state(struct usage *u, struct counter *c, const struct counter_state *state)
+{
+	pthread_mutex_lock(&u->lock);
+	c->state = *state;
+	pthread_mutex_unlock(&u->lock);
+}
+
+void
+usage_empty(struct usage *u, struct counter *c)
+{
+	pthread_mutex_lock(&u->lock);
+	memset(c->window.used, 0, sizeof c->window.used);
+	pthread_mutex_unlock(&u->lock);
+}
+
+bool
+usage_knows(struct usage *u, const struct charge *c, int64_t changed_time)
+{
+	const struct counter *k;
+	bool knows;
+
+	pthread_mutex_lock(&u->lock);
+	k = lookup(u, c, hash_charge(c));
+	knows = k != NULL && k->state.changed_time >= changed_time;
+	pthread_mutex_unlock(&u->lock);
+	return knows;
+}
+
+void
+usage_quiet(struct usage *u, int64_t quiet_ms)
+{
+	pthread_mutex_lock(&u->lock);
+	u->quiet_ms = quiet_ms;
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -292,9 +332,9 @@ usage_wait(struct usage *u, struct counter *c, int change)
 {
 	pthread_mutex_lock(&u->lock);
 	if (change > 0)
-		c->waiting++;
-	else if (c->waiting > 0)
-		c->waiting--;
+		c->state.waiting++;
+	else if (c->state.waiting > 0)
+		c->state.waiting--;
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -369,7 +409,7 @@ wait_beside(struct usage *u, const struct counter *k, const struct charge *c, bo
 			need[s] = plus(need[s], unspent(&c->reserves[i], sibling, first + s));
 	}
 	for (int64_t s = 0; s <= WINDOW_SPAN; s++)
-		if (need[s] <= c->count)
+		if (need[s] <= charge_count(c))
 			return s == 0 ? 0 : window_start(first + s, c->period) - now_ms;
 	return -1;
 }
@@ -378,26 +418,39 @@ static int64_t
 wait(struct usage *u, const struct counter *k, const struct charge *c, bool is_hint, uint64_t more, int64_t now_ms)
 {
 	if (c->n_reserves == 0)
-		return window_wait(&k->window, now_ms, c->period, c->count - c->kept, more);
+		return window_wait(&k->window, now_ms, c->period, charge_count(c) - c->kept, more);
 	return wait_beside(u, k, c, is_hint, more, now_ms);
+}
+
+/* What charges before this one add to its counter. */
+static uint64_t
+amounts_before(struct counter *const *counters, const struct charge *charges, size_t i)
+{
+	uint64_t sum = 0;
+
+	for (size_t j = 0; j < i; j++)
+		if (counters != NULL ? counters[j] == counters[i] : is_same_counter(&charges[j], &charges[i]))
+			sum = plus(sum, charges[j].amount);
+	return sum;
 }
 
 static void
 weigh(struct usage *u, const struct counter *k, struct counter *const *counters, struct charge *charges, size_t i,
       int64_t now_ms)
 {
+	uint64_t before = amounts_before(counters, charges, i), need;
+	int64_t slot = window_slot(now_ms, charges[i].period);
+	const struct counter_state *s = &k->state;
 	struct charge *c = &charges[i];
-	uint64_t before = 0, need;
 
-	for (size_t j = 0; j < i; j++)
-		if (counters != NULL ? counters[j] == counters[i] : is_same_counter(&charges[j], c))
-			before = plus(before, charges[j].amount);
-	c->used = plus(window_used(&k->window, window_slot(now_ms, c->period)), before);
-	need = plus(plus(c->used, c->amount), hold_back(u, k, c, counters == NULL, window_slot(now_ms, c->period)));
-	c->exceeded = !c->tally && need > c->count;
+	c->boost = now_ms < s->boost_until ? s->boost : 0;
+	c->used = plus(window_used(&k->window, slot), before);
+	need = plus(plus(c->used, c->amount), hold_back(u, k, c, counters == NULL, slot));
+	c->exceeded = !c->tally && need > charge_count(c);
 	c->retry_ms = c->exceeded ? wait(u, k, c, counters == NULL, plus(c->amount, before), now_ms) : 0;
 	/* Newcomers go behind those that wait. */
-	c->waiting = c->over == OVER_HOLD && !c->has_waited ? k->waiting : 0;
+	c->waiting = c->over == OVER_HOLD && !c->has_waited ? s->waiting : 0;
+	c->is_told = s->need > 0 || (s->reached_time > 0 && now_ms - s->reached_time < u->quiet_ms);
 	c->exceeded = c->exceeded || c->waiting > 0;
 }
 
@@ -450,7 +503,7 @@ usage_undo(struct usage *u)
 	for (struct counter *k = u->touched; k != NULL; k = k->next_touched) {
 		k->touched = false;
 		k->limit_id = k->limit_id_before;
-		k->waiting = k->waiting_before;
+		k->state = k->state_before;
 		k->known = k->known_before;
 		k->window = k->before;
 	}

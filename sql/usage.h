@@ -15,15 +15,27 @@
 
 struct usage;
 
+/* What is stored with a counter beside its use; times are of the limits' clock. */
+struct counter_state {
+	uint64_t waiting;         /* held messages that wait for it */
+	uint64_t boost;           /* added to its count ... */
+	int64_t boost_until;      /* ... until then */
+	int64_t changed_time;     /* when an operator last changed it, 0: never */
+	int64_t near_time;        /* of its last event of this kind, 0: none */
+	int64_t reached_time;
+	int64_t freed_time;
+	uint64_t need;            /* reached: it is free when so many units more fit; 0: not reached */
+};
+
 struct counter {
 	struct counter *next;
 	struct counter *next_touched;
 	bool touched;
 	int64_t limit_id;         /* the backend's key; 0: not known to its present file */
-	uint64_t waiting;         /* held messages that wait for it */
+	struct counter_state state;
 	struct window window;
 	int64_t limit_id_before;  /* as they were before this batch */
-	uint64_t waiting_before;
+	struct counter_state state_before;
 	struct window before;
 	uint64_t epoch;           /* of usage_detach() when it was last found; the first is 1 */
 	uint64_t known;           /* the same, when it was last loaded; 0: never */
@@ -59,10 +71,24 @@ struct counter **usage_room(struct usage *u, size_t n);
 struct counter **usage_find_all(struct usage *u, const struct charge *charges, size_t n);
 
 /* Joins what the database holds to what is known: per slot the larger. */
-void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting);
+void usage_load(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w,
+		const struct counter_state *state);
 
 /* Takes what the database holds in place of what is known. */
-void usage_set(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w, uint64_t waiting);
+void usage_set(struct usage *u, struct counter *c, int64_t limit_id, const struct window *w,
+	       const struct counter_state *state);
+
+/* Takes this state in place of what is known. */
+void usage_set_state(struct usage *u, struct counter *c, const struct counter_state *state);
+
+/* Nothing of it is used any more. */
+void usage_empty(struct usage *u, struct counter *c);
+
+/* Whether the counter of a charge is in memory as it was when an operator changed it then. */
+bool usage_knows(struct usage *u, const struct charge *c, int64_t changed_time);
+
+/* From when on an event of a counter may be told again, after one of its kind. Any thread. */
+void usage_quiet(struct usage *u, int64_t quiet_ms);
 
 /* One more or fewer held message waits for it. */
 void usage_wait(struct usage *u, struct counter *c, int change);

@@ -18,6 +18,7 @@
 #define RECORDS_MAX 1024u
 #define REFUSALS_MAX 512u
 #define NOTES_MAX 16u
+#define REACHED_MAX 64u
 #define LOG_EVERY_MS 60000
 /* Rows deleted in one step, and how often a step is made when there is nothing more to delete. */
 #define PRUNE_ROWS 100
@@ -49,6 +50,9 @@ struct writer {
 	struct arena *notes_arena; /* owns the notes */
 	struct policy_note notes[NOTES_MAX];
 	size_t n_notes, n_notes_taken;
+	struct arena *reached_arena;
+	struct reached reached[REACHED_MAX];
+	size_t n_reached, n_reached_taken;
 	unsigned long dropped;    /* records that found no room, not yet said */
 	const char *error;
 	int64_t keep_ms;
@@ -153,6 +157,8 @@ take(struct writer *w)
 	w->n_records = 0;
 	b->notes = w->notes;
 	b->n_notes = w->n_notes_taken = w->n_notes;
+	b->reached = w->reached;
+	b->n_reached = w->n_reached_taken = w->n_reached;
 }
 
 /* Forgets the notes that are written; the lock is held. */
@@ -166,6 +172,19 @@ drop_notes(struct writer *w)
 	w->n_notes_taken = 0;
 	if (w->n_notes == 0)
 		arena_reset(w->notes_arena);
+}
+
+/* Likewise. */
+static void
+drop_reached(struct writer *w)
+{
+	size_t n = w->n_reached_taken;
+
+	memmove(w->reached, w->reached + n, (w->n_reached - n) * sizeof w->reached[0]);
+	w->n_reached -= n;
+	w->n_reached_taken = 0;
+	if (w->n_reached == 0)
+		arena_reset(w->reached_arena);
 }
 
 /* Tells the callers and puts back what must be tried again; the lock is held. */
@@ -188,8 +207,10 @@ finish(struct writer *w, const char *error)
 			w->dropped += error != NULL;
 			arena_free(&w->taken[i].arena);
 		}
-	if (error == NULL)
+	if (error == NULL) {
 		drop_notes(w);
+		drop_reached(w);
+	}
 	w->error = error;
 }
 
@@ -201,7 +222,7 @@ write_batch(struct writer *w)
 	int rc;
 
 	b->n_refusals = refusals_take(w->refusals, w->deltas, REFUSALS_MAX);
-	if (b->n_admits + b->n_records + b->n_refusals + b->n_notes == 0)
+	if (b->n_admits + b->n_records + b->n_refusals + b->n_notes + b->n_reached == 0)
 		return;
 	rc = w->ops->commit(w->backend, b, &error);
 	if (rc != 0 && error == NULL)
@@ -282,6 +303,16 @@ run(void *arg)
 	return NULL;
 }
 
+/* Of one whose thread did not start. */
+static struct writer *
+writer_free(struct writer *w)
+{
+	arena_free(&w->notes_arena);
+	arena_free(&w->reached_arena);
+	free(w);
+	return NULL;
+}
+
 struct writer *
 writer_start(const struct store_ops *ops, void *backend, struct refusals *refusals,
 	     const struct store_options *o)
@@ -297,10 +328,9 @@ writer_start(const struct store_ops *ops, void *backend, struct refusals *refusa
 	w->options = *o;
 	w->last = &w->first;
 	w->notes_arena = arena_new(0);
-	if (w->notes_arena == NULL) {
-		free(w);
-		return NULL;
-	}
+	w->reached_arena = arena_new(0);
+	if (w->notes_arena == NULL || w->reached_arena == NULL)
+		return writer_free(w);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -308,9 +338,7 @@ writer_start(const struct store_ops *ops, void *backend, struct refusals *refusa
 	pthread_condattr_destroy(&attr);
 	if (pthread_create(&w->thread, NULL, run, w) == 0)
 		return w;
-	arena_free(&w->notes_arena);
-	free(w);
-	return NULL;
+	return writer_free(w);
 }
 
 void
@@ -328,6 +356,7 @@ writer_stop(struct writer **w)
 	for (size_t i = 0; i < x->n_records; i++)
 		arena_free(&x->records[i].arena);
 	arena_free(&x->notes_arena);
+	arena_free(&x->reached_arena);
 	pthread_cond_destroy(&x->work);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
@@ -391,6 +420,38 @@ writer_note(struct writer *w, const struct policy_note *note)
 			.policy = arena_string(w->notes_arena, note->policy), .rules = rules, .n_rules = note->n_rules,
 		};
 		pthread_cond_signal(&w->work);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+static bool
+is_counter(const struct charge *a, const struct charge *b)
+{
+	return a->unit == b->unit && a->period == b->period && strcmp(a->scope, b->scope) == 0 &&
+	       strcmp(a->key, b->key) == 0;
+}
+
+/* One of a counter is enough; one that finds no room comes again with the next refusal. */
+void
+writer_reached(struct writer *w, const struct charge *c, const struct cause *cause)
+{
+	struct reached *r;
+
+	pthread_mutex_lock(&w->lock);
+	for (r = w->reached; r < w->reached + w->n_reached; r++)
+		if (is_counter(&r->charge, c))
+			break;
+	if (r == w->reached + w->n_reached && w->n_reached < REACHED_MAX) {
+		struct arena *a = w->reached_arena;
+
+		*r = (struct reached){
+			.charge = *c, .cause = {arena_string(a, cause->id), arena_string(a, cause->app),
+						arena_string(a, cause->tenant)},
+		};
+		r->charge.scope = arena_string(a, c->scope);
+		r->charge.key = arena_string(a, c->key);
+		r->charge.name = arena_string(a, c->name);
+		w->n_reached += arena_failed(a) ? 0 : 1;
 	}
 	pthread_mutex_unlock(&w->lock);
 }

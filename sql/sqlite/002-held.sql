@@ -23,17 +23,34 @@ CREATE TABLE held_charges (
 ) WITHOUT ROWID;
 CREATE INDEX held_charges_limit ON held_charges (limit_id, over, granted);
 
--- What operators asked for, and when and how it took effect.
+-- What operators asked for, and when and how it took effect. scope, unit and period: of the limit.
 CREATE TABLE acts (
 	id TEXT PRIMARY KEY, time INTEGER, who TEXT, what TEXT, limit_name TEXT, key TEXT,
-	amount INTEGER, until INTEGER, message_id TEXT, applied_time INTEGER, result TEXT
+	amount INTEGER, until INTEGER, message_id TEXT, scope TEXT, unit INTEGER, period INTEGER,
+	applied_time INTEGER, result TEXT
 );
 CREATE INDEX acts_time ON acts (time);
+CREATE INDEX acts_applied ON acts (applied_time);
 
--- Limits that came near, were reached, were free again.
+-- Limits that came near, were reached, were free again; see sql/events.c.
 CREATE TABLE events (
-	number INTEGER PRIMARY KEY, time INTEGER, relay TEXT, kind TEXT, limit_name TEXT, key TEXT,
-	unit INTEGER, period INTEGER, used INTEGER, count INTEGER, over INTEGER, app TEXT, tenant TEXT,
-	message_id TEXT
+	number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER, relay TEXT, kind TEXT, limit_name TEXT,
+	scope TEXT, key TEXT, unit INTEGER, period INTEGER, used INTEGER, count INTEGER, boost INTEGER, over INTEGER,
+	mode TEXT, app TEXT, tenant TEXT, message_id TEXT
 );
 CREATE INDEX events_time ON events (time);
+CREATE INDEX events_counter ON events (limit_name, key, number);
+
+-- Added to the count of a limit until then, by this act; when an operator last changed it. Its last events; when it is reached, it is
+-- free as soon as `need` more fit, not before free_time. All times are of the limits' clock.
+ALTER TABLE limits ADD COLUMN boost INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE limits ADD COLUMN boost_until INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE limits ADD COLUMN boost_act TEXT NOT NULL DEFAULT '';
+ALTER TABLE limits ADD COLUMN changed_time INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE limits ADD COLUMN near_time INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE limits ADD COLUMN reached_time INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE limits ADD COLUMN freed_time INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE limits ADD COLUMN need INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE limits ADD COLUMN free_time INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX limits_changed ON limits (changed_time) WHERE changed_time > 0;
+CREATE INDEX limits_reached ON limits (free_time) WHERE need > 0;

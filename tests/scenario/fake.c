@@ -236,6 +236,18 @@ store_refuse(struct store *s, const struct refusal *r, bool *is_new_r)
 }
 
 void
+store_reached(struct store *s, const struct charge *charges, size_t n, const char *id, const char *app,
+	      const char *tenant)
+{
+	(void)s;
+	(void)charges;
+	(void)n;
+	(void)id;
+	(void)app;
+	(void)tenant;
+}
+
+void
 store_record(struct store *s, const struct record *r)
 {
 	(void)s;

@@ -8,6 +8,12 @@ tests_store_test_store_SOURCES = tests/store/test_store.c tests/lib/postgres.c t
 tests_store_test_store_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_store_test_store_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/store/test_limits
+TESTS += tests/store/test_limits
+tests_store_test_limits_SOURCES = tests/store/test_limits.c tests/lib/postgres.c tests/lib/postgres.h
+tests_store_test_limits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_store_test_limits_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/store/test_operator
 TESTS += tests/store/test_operator
 tests_store_test_operator_SOURCES = tests/store/test_operator.c
