@@ -283,14 +283,15 @@ class Posternd:
     """The daemon under a policy file, in the foreground, its log in a file.
     socket_path: a unix socket's path, or a port on loopback."""
 
-    def __init__(self, program, policy, socket_path, log, environment=None):
+    def __init__(self, program, policy, socket_path, log, environment=None, arguments=()):
         self.program, self.policy, self.socket_path, self.log_file = program, policy, socket_path, log
+        self.arguments = list(arguments)
         self.environment = dict(os.environ, **(environment or {}))
         self.process = None
 
     def start(self, may_die=False):
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([self.program, "-f", "-c", self.policy], stdout=log, stderr=log,
+            self.process = subprocess.Popen([self.program, "-f", "-c", self.policy] + self.arguments, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, env=self.environment)
 
         def up():
