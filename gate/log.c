@@ -44,3 +44,15 @@ log_decision(const struct record *r, struct text *t)
 	add(t, "signing", r->signing);
 	add(t, "text", r->text[0] != '\0' ? r->text : r->would_text);
 }
+
+/* Octets; syslog takes some more. */
+#define LINE_MAX_OCTETS 700
+
+void
+log_recipients(const struct record *r, size_t *next, struct text *t)
+{
+	text_printf(t, "%s unrecorded", r->id);
+	do
+		add(t, r->rcpt[*next].accepted ? "rcpt" : "refused-rcpt", r->rcpt[*next].address);
+	while (++*next < r->n_rcpt && strlen(text_string(t)) < LINE_MAX_OCTETS);
+}

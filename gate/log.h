@@ -13,4 +13,8 @@
  * text made printable; no line end. */
 void log_decision(const struct record *r, struct text *t);
 
+/* Those recipients from *next on that one line takes, of a message that is in no
+ * database; moves *next on. At least one. */
+void log_recipients(const struct record *r, size_t *next, struct text *t);
+
 #endif

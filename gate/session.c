@@ -508,21 +508,50 @@ admitted(struct session *s, const struct edit **edits_r)
 	return &s->reply;
 }
 
-/* The store could not be written: on-failure says what becomes of the message,
+/* Which option lets a message pass that could not be recorded; NULL: none. */
+static const char *
+passes_by(const struct message *m, bool is_away)
+{
+	if (is_away && m->policy->database_away != AWAY_ON_FAILURE)
+		return m->policy->database_away == AWAY_ACCEPT ? "database-away: accept" : NULL;
+	return (m->app == NULL ? m->policy->on_failure : m->app->on_failure) == ON_FAILURE_ACCEPT
+	       ? "on-failure: accept" : NULL;
+}
+
+/* The log is all that will be known of the message. */
+static void
+log_unrecorded(struct session *s, const char *option)
+{
+	struct text line = {0};
+
+	s->gate->log(s->gate->log_context, true, arena_printf(s->arena, "%s accepted unrecorded and uncharged (%s)",
+							      s->id.s, option));
+	log_record(s, &s->record);
+	for (size_t next = 0; next < s->record.n_rcpt;) {
+		log_recipients(&s->record, &next, &line);
+		s->gate->log(s->gate->log_context, false, text_string(&line));
+		text_clear(&line);
+	}
+	text_free(&line);
+	store_unrecorded(s->gate->store);
+}
+
+/* The store could not be written: what the policy says of that becomes of the message,
  * which has passed every other check and is signed where it must be. */
 static const struct reply *
-not_recorded(struct session *s, const char *error, const struct edit **edits_r)
+not_recorded(struct session *s, const struct admit *a, const char *error, const struct edit **edits_r)
 {
-	const struct message *m = &s->message;
+	const char *option = passes_by(&s->message, a->is_away);
+	struct audit_context c = context(s, "eom");
 
-	fail(s, error);
-	if ((m->app == NULL ? m->policy->on_failure : m->app->on_failure) != ON_FAILURE_ACCEPT)
-		return &s->reply;
+	if (option == NULL)
+		return fail(s, error);
+	decide_anew(s); /* the limits may have been weighed before it failed */
+	audit_record(&s->record, &s->message, &c);
 	*edits_r = signing_edits(s);
 	if (arena_failed(s->arena))
-		return &s->reply;
-	s->gate->log(s->gate->log_context, true,
-		     arena_printf(s->arena, "%s accepted unrecorded and uncharged (on-failure: accept)", s->id.s));
+		return fail(s, "out of memory at the end of the message");
+	log_unrecorded(s, option);
 	take(s);
 	return &s->reply;
 }
@@ -554,7 +583,7 @@ admit(struct session *s, const struct edit **edits_r)
 
 		audit_record(&s->record, m, &c);
 		if (store_admit(s->gate->store, &a, &error) != 0)
-			return not_recorded(s, error, edits_r);
+			return not_recorded(s, &a, error, edits_r);
 	}
 	CRASH_POINT("eom-before-reply");
 	return admitted(s, edits_r);

@@ -115,3 +115,23 @@ acts_apply(struct backend *b, const struct operator_request *requests, size_t n)
 	text_free(&result);
 	return rc;
 }
+
+enum db_result
+acts_unrecorded(struct backend *b, const struct unrecorded *u)
+{
+	struct operator_request r = {
+		.time = u->first, .who = b->options.relay, .what = "unrecorded", .limit_name = "", .key = "",
+		.amount = u->n > INT64_MAX ? INT64_MAX : (int64_t)u->n, .until = u->last, .message_id = "",
+	};
+	struct text result = {0};
+	enum db_result rc;
+	bool is_new;
+
+	memcpy(r.id, u->id.s, sizeof r.id);
+	text_printf(&result, "done: %llu messages were accepted unrecorded and uncharged", (unsigned long long)u->n);
+	rc = note(b, &r, &is_new);
+	if (rc == DB_DONE && is_new)
+		rc = note_result(b, &r, &result);
+	text_free(&result);
+	return rc;
+}

@@ -11,6 +11,7 @@
  *     events.c              what happens to limits
  *     read.c                the readers
  *     schema.c              versions of the tables
+ *     connector.c           connections to a server
  * All on the writer's thread, or before it starts; read.c has connections of its own.
  */
 #ifndef POSTERN_SQL_BACKEND_PRIVATE_H
@@ -56,6 +57,10 @@ struct backend {
 	int64_t free_next;        /* when some counter may be free again, of the limits' clock; INT64_MAX: none */
 	struct flood *floods;
 	int64_t followed;         /* when boosts.c last looked at what others changed, 0: never */
+	/* One transaction: begins, calls `work`, commits. 0, -1 or STORE_AWAY with a static text. Not
+	 * within another. */
+	int (*transaction)(struct backend *b, enum db_result (*work)(struct backend *b, void *context), void *context,
+			   const char **error_r);
 	bool is_shared;           /* others write this database too: what it holds counts, not memory */
 };
 
@@ -106,6 +111,8 @@ enum db_result held_act_confirm(struct backend *b, const struct operator_request
 
 /* Requests take effect, those that did so before aside. Within a transaction, before held_grant(). */
 enum db_result acts_apply(struct backend *b, const struct operator_request *requests, size_t n);
+/* Notes messages that were let through unrecorded, as an act of this relay. */
+enum db_result acts_unrecorded(struct backend *b, const struct unrecorded *u);
 /* For the functions of the table: the request does nothing; `why` is for the one who asked. */
 void acts_refuse(struct text *result, const char *why);
 /* How long acts are kept beyond the audit, milliseconds; confirmations, of which there are

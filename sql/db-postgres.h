@@ -35,6 +35,7 @@ void postgres_line(const char *message, char *line_r, size_t size);
 #define POSTGRES_BROKEN "25P02"    /* in_failed_sql_transaction */
 #define POSTGRES_READ_ONLY "25006" /* read_only_sql_transaction */
 #define POSTGRES_LOGIN "28P01"     /* invalid_password */
+#define POSTGRES_SET_READ_ONLY "ZZRDO" /* by default_transaction_read_only, not because it is a standby */
 #define POSTGRES_MEMORY "ZZMEM"    /* our own */
 #define POSTGRES_LATE "ZZLAT"      /* past the deadline */
 #define POSTGRES_ENCODING "ZZENC"
@@ -45,6 +46,7 @@ struct postgres_failure {
 	const char *state;        /* it, or the first characters of it */
 	bool is_lost;
 	bool is_retryable;
+	bool is_away;
 	const char *text;
 };
 const struct postgres_failure *postgres_failure(const char *state);

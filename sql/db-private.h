@@ -12,8 +12,7 @@
 struct db_ops {
 	enum db_dialect dialect;
 	const char *schemes[2];
-	struct db *(*open)(const char *url, enum db_use use, int64_t ms, const char **error_r,
-			   char *words_r, size_t words_size);
+	struct db *(*open)(const char *url, enum db_use use, int64_t ms, struct db_failure *failure_r);
 	void (*close)(struct db *d);
 	void (*deadline)(struct db *d, int64_t ms);   /* NULL: calls do not wait for others */
 	int (*exec)(struct db *d, const char *sql);
@@ -35,6 +34,7 @@ struct db_ops {
 	const char *(*words)(const struct db *d);     /* NULL: it has none of its own */
 	bool (*is_lost)(const struct db *d);
 	bool (*is_retryable)(const struct db *d);
+	bool (*is_away)(const struct db *d);          /* NULL: never */
 };
 
 /* What each driver's own begin with. */

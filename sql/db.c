@@ -3,6 +3,7 @@
  *
  * The front of the drivers: see db.h.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "sql/db-private.h"
@@ -19,20 +20,26 @@ has_scheme(const struct db_ops *ops, const char *url)
 }
 
 struct db *
-db_open(const char *url, enum db_use use, int64_t ms, const char **error_r, char *words_r, size_t words_size)
+db_try(const char *url, enum db_use use, int64_t ms, struct db_failure *failure_r)
 {
-	char none[1];
-
-	if (words_r == NULL || words_size == 0) {
-		words_r = none;
-		words_size = sizeof none;
-	}
-	words_r[0] = '\0';
+	*failure_r = (struct db_failure){.error = "not a database that Postern knows"};
 	for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++)
 		if (has_scheme(drivers[i], url))
-			return drivers[i]->open(url, use, ms, error_r, words_r, words_size);
-	*error_r = "not a database that Postern knows";
+			return drivers[i]->open(url, use, ms, failure_r);
 	return NULL;
+}
+
+struct db *
+db_open(const char *url, enum db_use use, int64_t ms, const char **error_r, char *words_r, size_t words_size)
+{
+	struct db_failure failure;
+	struct db *d = db_try(url, use, ms, &failure);
+
+	if (d == NULL)
+		*error_r = failure.error;
+	if (words_r != NULL && words_size > 0)
+		snprintf(words_r, words_size, "%s", d == NULL ? failure.words : "");
+	return d;
 }
 
 void
@@ -191,6 +198,12 @@ bool
 db_is_lost(const struct db *d)
 {
 	return d->ops->is_lost(d);
+}
+
+bool
+db_is_away(const struct db *d)
+{
+	return d->ops->is_away != NULL && d->ops->is_away(d);
 }
 
 bool

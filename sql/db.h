@@ -51,6 +51,15 @@ enum db_result {
  * (caller's buffer, or NULL) what the server or libpq said themselves, "" for nothing. */
 struct db *db_open(const char *url, enum db_use use, int64_t ms, const char **error_r,
 		   char *words_r, size_t words_size);
+
+/* Why there is no database. */
+struct db_failure {
+	const char *error;        /* static, as *error_r above */
+	bool is_away;             /* as db_is_away() */
+	char words[512];          /* as words_r above */
+};
+/* The same, with all there is to say. */
+struct db *db_try(const char *url, enum db_use use, int64_t ms, struct db_failure *failure_r);
 void db_close(struct db **d);
 
 enum db_dialect db_dialect(const struct db *d);
@@ -130,6 +139,10 @@ const char *db_words(const struct db *d);
 /* Whether the last failure means that the database must be opened anew. A COMMIT that failed
  * so may have been done all the same. */
 bool db_is_lost(const struct db *d);
+
+/* Whether the last failure says that the server cannot be reached or takes nobody in for now:
+ * no network, refused, silent, stopping, starting, recovering, a standby. Never so in SQLite. */
+bool db_is_away(const struct db *d);
 
 /* Whether the same transaction may well succeed when it is tried again: others were in the
  * way of it, or the connection was lost (then db_is_lost(), too). */

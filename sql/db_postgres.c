@@ -603,9 +603,10 @@ check_server(struct postgres *d, enum db_use use)
 
 	if (encoding != NULL && strcmp(encoding, "UTF8") != 0)
 		lose(d, POSTGRES_ENCODING, encoding);
-	else if (use == DB_WRITE && (is_on(d->conn, "in_hot_standby") || is_on(d->conn, "default_transaction_read_only")))
-		lose(d, POSTGRES_READ_ONLY, is_on(d->conn, "in_hot_standby") ? "in_hot_standby is on" :
-			"default_transaction_read_only is on");
+	else if (use == DB_WRITE && is_on(d->conn, "in_hot_standby"))
+		lose(d, POSTGRES_READ_ONLY, "in_hot_standby is on");
+	else if (use == DB_WRITE && is_on(d->conn, "default_transaction_read_only"))
+		lose(d, POSTGRES_SET_READ_ONLY, "default_transaction_read_only is on");
 }
 
 /* What a server shall do by itself when we vanish: end what it does for us, and give up the locks
@@ -673,13 +674,13 @@ close_connection(struct db *db)
 }
 
 static struct db *
-open_connection(const char *url, enum db_use use, int64_t ms, const char **error_r, char *words_r, size_t words_size)
+open_connection(const char *url, enum db_use use, int64_t ms, struct db_failure *failure_r)
 {
 	struct attempt a = { .url = url, .application = use == DB_WRITE ? "posternd" : "postern" };
 	struct postgres *d = calloc(1, sizeof *d);
 	bool is_open;
 
-	*error_r = postgres_failure(POSTGRES_MEMORY)->text;
+	failure_r->error = postgres_failure(POSTGRES_MEMORY)->text;
 	if (d == NULL)
 		return NULL;
 	d->db.ops = &db_postgres_ops;
@@ -691,8 +692,9 @@ open_connection(const char *url, enum db_use use, int64_t ms, const char **error
 	d->deadline = NO_DEADLINE;
 	if (is_open)
 		return &d->db;
-	*error_r = postgres_failure(d->failure.state)->text;
-	snprintf(words_r, words_size, "%s", d->failure.words);
+	failure_r->error = postgres_failure(d->failure.state)->text;
+	failure_r->is_away = postgres_failure(d->failure.state)->is_away;
+	snprintf(failure_r->words, sizeof failure_r->words, "%s", d->failure.words);
 	close_connection(&d->db);
 	return NULL;
 }
@@ -1109,6 +1111,12 @@ is_lost(const struct db *d)
 }
 
 static bool
+is_away(const struct db *d)
+{
+	return postgres_failure(own_const(d)->failure.state)->is_away;
+}
+
+static bool
 is_retryable(const struct db *d)
 {
 	return postgres_failure(own_const(d)->failure.state)->is_retryable;
@@ -1119,5 +1127,5 @@ const struct db_ops db_postgres_ops = {
 	.close = close_connection, .deadline = set_deadline, .exec = exec, .prepare = prepare, .finalize = finalize,
 	.bind_text = bind_text, .bind_int = bind_int, .step = step, .reset = reset, .send = send_query, .flush = flush,
 	.ask = ask, .rollback = rollback, .text = text, .number = number, .changes = changes, .in_transaction = in_transaction,
-	.error = error, .words = words, .is_lost = is_lost, .is_retryable = is_retryable,
+	.error = error, .words = words, .is_lost = is_lost, .is_retryable = is_retryable, .is_away = is_away,
 };

@@ -113,15 +113,15 @@ close_file(struct db *d)
 }
 
 static struct db *
-open_file(const char *url, enum db_use use, int64_t ms, const char **error_r, char *words_r, size_t words_size)
+open_file(const char *url, enum db_use use, int64_t ms, struct db_failure *failure_r)
 {
 	struct sqlite *d = calloc(1, sizeof *d);
 	int flags = use == DB_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 	int rc;
 
-	(void)ms, (void)words_r, (void)words_size;
+	(void)ms;
 	if (d == NULL) {
-		*error_r = "memory is short";
+		failure_r->error = "memory is short";
 		return NULL;
 	}
 	d->db.ops = &db_sqlite_ops;
@@ -134,7 +134,7 @@ open_file(const char *url, enum db_use use, int64_t ms, const char **error_r, ch
 		rc = SQLITE_READONLY;
 	}
 	d->failure = rc;
-	*error_r = error(&d->db);
+	failure_r->error = error(&d->db);
 	close_file(&d->db);
 	return NULL;
 }

@@ -6,6 +6,7 @@ libsql_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(LIBPQ_CFLAGS)
 libsql_a_SOURCES = \
 	sql/acts.c \
 	sql/boosts.c \
+	sql/connector.c sql/connector.h \
 	sql/db.c sql/db.h sql/db-private.h sql/db_url.c \
 	sql/db_postgres.c sql/db-postgres.h sql/db_postgres_state.c sql/db_postgres_text.c sql/db_sqlite.c \
 	sql/limit-clock.c sql/limit-clock.h \

@@ -10,23 +10,32 @@
  * row of this relay in `relays` has the number of the batch, and tells. Each
  * transaction locks that row first, so that the next one sees how the last one
  * ended, also where the server was still at it.
+ *
+ * A server that is away is waited for once; from then on sql/connector.h looks for it,
+ * and nothing here waits until it is there.
  */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "config.h"
 
 #include "base/json.h"
 #include "sql/backend-private.h"
+#include "sql/connector.h"
 
-/* Milliseconds that a connection and a batch may take, and how often a batch is tried. */
-#define OPEN_MS 5000
+/* Milliseconds that a batch may take, less where there is another database to go on with,
+ * and how often it is tried. */
 #define BATCH_MS 10000
+#define BACKED_BATCH_MS 5000
 #define TRIES 3
-/* After a connection that failed none is tried for so long. */
-#define REST_MS 2000
+/* How long a connection is waited for that was there until now. */
+#define TAKE_MS 15000
+/* A server that lets us in and does not answer is left alone, longer each time. */
+#define LATE_MS 2000
+#define LATE_MAX_MS 60000
 /* How often it looks what operators ask for. */
 #define REQUESTS_MS 1000
 
@@ -49,13 +58,17 @@ struct postgres {
 	struct db_query *own[OWN];
 	char *url;
 	char *relay;
+	struct connector *connector;
 	int64_t batch;            /* the number of the present transaction */
 	bool is_noted;            /* `relays` has our row */
 	bool is_short;            /* what failed is our memory */
-	int64_t rest_until;       /* boot clock */
-	int64_t asked_ms;         /* likewise: when it last looked for requests */
+	int64_t batch_ms, late_ms; /* how long one may take; the rest after the last that took too long */
+	int64_t began_ms;         /* when it began, by the machine's own clock */
+	int64_t asked_ms;         /* boot clock: when it last looked for requests */
+	bool is_out;              /* the server is known to be away: it is not waited for */
+	bool is_away;             /* the last failure was of that kind */
 	const char *error;        /* why there is no connection */
-	char words[300];          /* what the server said of it */
+	char words[512];          /* what the server said of it */
 	_Atomic int64_t offset;   /* limits' clock less boot clock */
 	struct locked *locked;
 	size_t n_locked, locked_room;
@@ -129,29 +142,75 @@ set_durability(struct postgres *p)
 			 " WHERE current_setting('synchronous_commit') = 'off'");
 }
 
+static int64_t
+machine_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A test took the server away. */
+static bool
+is_cut_off(const struct postgres *p)
+{
+	return p->b.options.server_away != NULL && *p->b.options.server_away;
+}
+
+static void
+note_failure(struct postgres *p, const struct db_failure *f)
+{
+	p->error = f->error;
+	p->is_away = f->is_away;
+	snprintf(p->words, sizeof p->words, "%s", f->words);
+}
+
+/* The failure of the connection that is open. */
+static void
+note_db_failure(struct postgres *p)
+{
+	p->error = p->is_short ? "memory is short" : db_error(p->b.db);
+	p->is_away = !p->is_short && db_is_away(p->b.db);
+	snprintf(p->words, sizeof p->words, "%s", db_words(p->b.db));
+}
+
 /* NULL, or what is wrong; then there is no connection. */
 static const char *
 open_db(struct postgres *p)
 {
+	static const struct db_failure cut_off = {.error = "the server is cut off", .is_away = true};
+	struct db_failure f;
+
+	if (is_cut_off(p)) {
+		close_db(p);
+		note_failure(p, &cut_off);
+		return p->error;
+	}
 	if (p->b.db != NULL)
 		return NULL;
-	if (boot_ms(p) < p->rest_until)
+	p->b.db = connector_take(p->connector, p->is_out ? 0 : TAKE_MS, &f);
+	p->is_out = p->b.db == NULL;
+	if (p->is_out) {
+		note_failure(p, &f);
 		return p->error;
-	p->b.db = db_open(p->url, DB_WRITE, OPEN_MS, &p->error, p->words, sizeof p->words);
-	if (p->b.db != NULL) {
-		db_deadline(p->b.db, BATCH_MS);
-		p->error = schema_migrate(p->b.db);
-		if (p->error == NULL && (set_durability(p) != 0 || prepare(p) != 0))
-			p->error = db_error(p->b.db);
-		snprintf(p->words, sizeof p->words, "%s", db_words(p->b.db));
 	}
 	p->b.may_wait = true;
 	p->b.free_next = 0;
-	if (p->b.db != NULL && p->error == NULL)
+	p->is_short = false;
+	db_deadline(p->b.db, p->batch_ms);
+	if (set_durability(p) == 0 && prepare(p) == 0)
 		return NULL;
+	note_db_failure(p);
 	close_db(p);
-	p->rest_until = boot_ms(p) + REST_MS;
 	return p->error;
+}
+
+/* What a failure is for the writer. */
+static int
+outcome(const struct postgres *p)
+{
+	return p->is_away ? STORE_AWAY : -1;
 }
 
 static bool
@@ -426,7 +485,8 @@ begin(struct postgres *p)
 	enum db_result rc;
 	int i = 0;
 
-	db_deadline(p->b.db, BATCH_MS);
+	db_deadline(p->b.db, p->batch_ms);
+	p->began_ms = machine_ms();
 	usage_detach(p->b.usage);
 	p->is_short = false;
 	rc = db_send(p->own[BEGIN]);
@@ -502,12 +562,43 @@ failed(struct postgres *p, const char **error_r)
 {
 	bool again = !p->is_short && db_is_retryable(p->b.db);
 
-	*error_r = p->error = p->is_short ? "memory is short" : db_error(p->b.db);
-	snprintf(p->words, sizeof p->words, "%s", db_words(p->b.db));
+	note_db_failure(p);
+	*error_r = p->error;
 	usage_undo(p->b.usage);
 	if (db_is_lost(p->b.db) || db_rollback(p->b.db) != DB_DONE)
 		close_db(p);
+	if (p->is_away && machine_ms() - p->began_ms >= p->batch_ms) {
+		p->late_ms = p->late_ms == 0 ? LATE_MS : p->late_ms * 2 < LATE_MAX_MS ? p->late_ms * 2 : LATE_MAX_MS;
+		connector_rest(p->connector, p->late_ms);
+		p->is_out = true;
+	}
 	return again;
+}
+
+/* What was written counts. */
+static void
+done(struct postgres *p)
+{
+	usage_keep(p->b.usage, p->b.now);
+	p->late_ms = 0;
+}
+
+/* See backend-private.h. `work` loads what it needs, which sets the limits' time. */
+static int
+transaction(struct backend *b, enum db_result (*work)(struct backend *b, void *context), void *context,
+	    const char **error_r)
+{
+	struct postgres *p = (struct postgres *)b;
+
+	p->batch++;
+	if ((*error_r = open_db(p)) != NULL)
+		return outcome(p);
+	if (begin(p) == DB_DONE && work(b, context) == DB_DONE && end(p) == DB_DONE) {
+		done(p);
+		return 0;
+	}
+	(void)failed(p, error_r);
+	return outcome(p);
 }
 
 static int
@@ -519,14 +610,14 @@ postgres_commit(void *backend, const struct batch *batch, const char **error_r)
 	p->batch++;
 	for (int i = 0; again && i < TRIES; i++) {
 		if ((*error_r = open_db(p)) != NULL)
-			return -1;
+			return outcome(p);
 		if (write_batch(p, batch) == DB_DONE) {
-			usage_keep(p->b.usage, p->b.now);
+			done(p);
 			return 0;
 		}
 		again = failed(p, error_r);
 	}
-	return -1;
+	return outcome(p);
 }
 
 /* Whether it is this relay that deletes what is old. */
@@ -543,23 +634,30 @@ prunes(struct postgres *p)
 	return mine;
 }
 
+struct pruning {
+	int64_t before_ms;
+	int max, n;
+};
+
+static enum db_result
+prune(struct backend *b, void *context)
+{
+	struct postgres *p = (struct postgres *)b;
+	struct pruning *x = context;
+
+	if (load_all(b, NULL, 0) != DB_DONE)
+		return DB_FAILED;
+	return prunes(p) ? prune_rows(b, x->before_ms, x->max, &x->n) : DB_DONE;
+}
+
 static int
 postgres_prune(void *backend, int64_t before_ms, int max)
 {
 	struct postgres *p = backend;
+	struct pruning x = {.before_ms = before_ms, .max = max};
 	const char *error;
-	int n = 0;
 
-	if (p->b.db == NULL)
-		return -1;
-	p->batch++;
-	if (begin(p) == DB_DONE && load_all(&p->b, NULL, 0) == DB_DONE &&
-	    (!prunes(p) || prune_rows(&p->b, before_ms, max, &n) == DB_DONE) && end(p) == DB_DONE) {
-		usage_keep(p->b.usage, p->b.now);
-		return n;
-	}
-	(void)failed(p, &error);
-	return -1;
+	return p->b.db == NULL ? -1 : transaction(&p->b, prune, &x, &error) == 0 ? x.n : -1;
 }
 
 /* What operators asked for. Of the relays that see a request one takes it up. */
@@ -595,21 +693,23 @@ is_time(struct postgres *p)
 	return is;
 }
 
+static enum db_result
+tend(struct backend *b, void *context)
+{
+	(void)context;
+	if (load_all(b, NULL, 0) != DB_DONE || apply_requests((struct postgres *)b) != DB_DONE)
+		return DB_FAILED;
+	return backend_tend(b);
+}
+
 static int
 postgres_tend(void *backend, const char **error_r)
 {
 	struct postgres *p = backend;
 
-	if (p->b.db == NULL || !is_time(p))
-		return 0;
-	p->batch++;
-	if (begin(p) == DB_DONE && load_all(&p->b, NULL, 0) == DB_DONE && apply_requests(p) == DB_DONE &&
-	    backend_tend(&p->b) == DB_DONE && end(p) == DB_DONE) {
-		usage_keep(p->b.usage, p->b.now);
-		return 0;
-	}
-	(void)failed(p, error_r);
-	return -1;
+	if ((*error_r = open_db(p)) != NULL)
+		return outcome(p);
+	return is_time(p) ? transaction(&p->b, tend, NULL, error_r) : 0;
 }
 
 static void
@@ -619,6 +719,7 @@ postgres_close(void *backend)
 
 	if (p->b.usage != NULL)
 		close_db(p);
+	connector_free(&p->connector);
 	usage_free(&p->b.usage);
 	events_free(&p->b);
 	free(p->b.queue_app);
@@ -635,34 +736,60 @@ first_batch(const struct clock *c)
 	return c->wall_ms(c->context) << 20;
 }
 
+static bool
+init(struct postgres *p, const struct store_options *o)
+{
+	p->error = "memory is short";
+	p->b.options = *o;
+	p->b.usage = usage_new();
+	p->b.load_all = load_all;
+	p->b.transaction = transaction;
+	p->b.is_shared = true;
+	if (p->b.usage != NULL)
+		backend_notify(p, NEAR_PERCENT, QUIET_MS);
+	p->batch = first_batch(o->clock);
+	p->batch_ms = o->local_url == NULL ? BATCH_MS : BACKED_BATCH_MS;
+	p->url = strdup(o->url);
+	p->relay = strdup(o->relay);
+	p->b.options.relay = p->relay;
+	if (p->b.usage != NULL && p->url != NULL && p->relay != NULL)
+		p->connector = connector_new(o->url);
+	return p->connector != NULL;
+}
+
+/* What is wrong at the start, in full. */
+static void
+write_error(const struct postgres *p, char *text, size_t size)
+{
+	char shown[300];
+
+	db_shown_url(p->b.options.url, shown, sizeof shown);
+	snprintf(text, size, "%s: %s%s%s%s", shown, p->error, p->words[0] != '\0' ? " (" : "", p->words,
+		 p->words[0] != '\0' ? ")" : "");
+}
+
+/* A server that is away is no reason not to start: it may well come after us. */
 static void *
 postgres_open(const struct store_options *o, char *error_r, size_t error_size)
 {
 	struct postgres *p = calloc(1, sizeof *p);
-	const char *error = "memory is short";
-	char shown[300];
+	const char *error;
+	char line[1000];
 
 	if (p == NULL) {
-		snprintf(error_r, error_size, "%s", error);
+		snprintf(error_r, error_size, "memory is short");
 		return NULL;
 	}
-	p->b.options = *o;
-	p->b.usage = usage_new();
-	p->b.load_all = load_all;
-	if (p->b.usage != NULL)
-		backend_notify(p, NEAR_PERCENT, QUIET_MS);
-	p->b.is_shared = true;
-	p->batch = first_batch(o->clock);
-	p->url = strdup(o->url);
-	p->relay = strdup(o->relay);
-	p->b.options.relay = p->relay;
-	if (p->b.usage != NULL && p->url != NULL && p->relay != NULL && (error = open_db(p)) == NULL) {
+	if (init(p, o) && open_db(p) == NULL) {
 		(void)postgres_tend(p, &error); /* what fails comes again */
 		return p;
 	}
-	db_shown_url(o->url, shown, sizeof shown);
-	snprintf(error_r, error_size, "%s: %s%s%s%s", shown, error, p->words[0] != '\0' ? " (" : "", p->words,
-		 p->words[0] != '\0' ? ")" : "");
+	if (p->connector != NULL && p->is_away) {
+		write_error(p, line, sizeof line);
+		backend_say(&p->b, true, line);
+		return p;
+	}
+	write_error(p, error_r, error_size);
 	postgres_close(p);
 	return NULL;
 }

@@ -575,5 +575,5 @@ rows_write(struct backend *b, const struct batch *batch)
 		rc = events_refused(b, &batch->reached[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_notes; i++)
 		rc = write_note(b, &batch->notes[i]);
-	return rc;
+	return rc == DB_DONE && batch->unrecorded != NULL ? acts_unrecorded(b, batch->unrecorded) : rc;
 }

@@ -26,6 +26,13 @@ struct reached {
 	struct cause cause;
 };
 
+/* Messages that were let through unrecorded. */
+struct unrecorded {
+	struct id id;             /* of the row that will tell */
+	uint64_t n;
+	int64_t first, last;      /* wall time */
+};
+
 /* All work of one transaction. */
 struct batch {
 	struct admit **admits;
@@ -39,7 +46,12 @@ struct batch {
 	size_t n_notes;
 	const struct reached *reached; /* limits that stopped something before its end */
 	size_t n_reached;
+	const struct unrecorded *unrecorded; /* NULL for none */
 };
+
+/* What commit() and tend() come to, beside 0 and -1: the server cannot be reached, or takes
+ * nobody in for now. */
+#define STORE_AWAY (-2)
 
 struct arena;
 
@@ -48,14 +60,15 @@ struct store_ops {
 	const char *scheme;       /* "sqlite:" */
 	void *(*open)(const struct store_options *o, char *error_r, size_t error_size);
 	void (*close)(void *backend);
-	/* Commits the whole batch or nothing: 0, or -1 with a static text. */
+	/* Commits the whole batch or nothing: 0, or -1 or STORE_AWAY with a static text. */
 	int (*commit)(void *backend, const struct batch *b, const char **error_r);
 	/* Deletes up to `max` messages and refusals from before this wall time, and
 	 * looks through up to `max` counters for those that are free: how many were
 	 * deleted, or -1. NULL where nothing is kept. */
 	int (*prune)(void *backend, int64_t before_ms, int max);
 	/* What nobody waits for: held mail whose turn it is. Called some times a second;
-	 * 0, or -1 with a static text. NULL where there is nothing of the kind. */
+	 * 0, 1 when there is more of it, or -1 or STORE_AWAY with a static text. NULL where
+	 * there is nothing of the kind. */
 	int (*tend)(void *backend, const char **error_r);
 	/* From any thread. See store_notify(); NULL where no events are kept. */
 	void (*notify)(void *backend, uint64_t near_percent, int64_t quiet_ms);

@@ -136,6 +136,12 @@ store_note_policy(struct store *s, const struct policy_note *note)
 }
 
 void
+store_unrecorded(struct store *s)
+{
+	writer_unrecorded(s->writer);
+}
+
+void
 store_keep(struct store *s, int64_t keep_ms)
 {
 	writer_keep(s->writer, keep_ms);

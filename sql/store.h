@@ -47,6 +47,10 @@ struct store_options {
 	void (*log)(void *context, bool is_error, const char *line);
 	void *log_context;
 	const int64_t *server_skew; /* for tests, or NULL: milliseconds added to a server's time */
+	const bool *server_away;  /* likewise: the server is taken for away while it is true */
+	/* What a relay goes on with while the server is away: see "Away" below. NULL: nothing. */
+	const char *local_url;    /* "sqlite:/path" */
+	uint64_t relays;          /* how many relays share the database, at least 1 */
 };
 
 /* Opens for writing: takes the lock of the one writer, creates or migrates the
@@ -80,6 +84,9 @@ struct admit {
 	bool held;
 	/* Out: whether the charges were charged. */
 	bool charged;
+	/* Out, where store_admit() fails: because the database server cannot be reached, or takes
+	 * nobody in for now (db_is_away()), and not for a fault of its own. */
+	bool is_away;
 };
 
 /* Weighs, charges and records; returns when the rows are as durable as asked.
@@ -128,6 +135,10 @@ struct id store_refuse(struct store *s, const struct refusal *r, bool *is_new_r)
 /* Records a message that was refused at end of message and whose kind is new,
  * with all its facts, without waiting for the disk. Copies what it needs. */
 void store_record(struct store *s, const struct record *r);
+
+/* Counts a message that was let through although store_admit() failed. How many there were,
+ * and from when to when, is said and noted in the table `acts` when the store writes again. */
+void store_unrecorded(struct store *s);
 
 /* Remembers the rules of a policy that messages are now decided by, without
  * waiting for the disk. Copies what it needs. */

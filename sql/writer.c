@@ -53,6 +53,7 @@ struct writer {
 	struct arena *reached_arena;
 	struct reached reached[REACHED_MAX];
 	size_t n_reached, n_reached_taken;
+	struct unrecorded unrecorded;
 	unsigned long dropped;    /* records that found no room, not yet said */
 	const char *error;
 	int64_t keep_ms;
@@ -74,6 +75,7 @@ struct writer {
 	struct queued taken[RECORDS_MAX];
 	const struct record *taken_records[RECORDS_MAX];
 	struct refusal_delta deltas[REFUSALS_MAX];
+	struct unrecorded taken_unrecorded;
 	struct batch batch;
 };
 
@@ -159,6 +161,18 @@ take(struct writer *w)
 	b->n_notes = w->n_notes_taken = w->n_notes;
 	b->reached = w->reached;
 	b->n_reached = w->n_reached_taken = w->n_reached;
+	w->taken_unrecorded = w->unrecorded;
+	b->unrecorded = w->unrecorded.n > 0 ? &w->taken_unrecorded : NULL;
+}
+
+/* What came meanwhile gets a row of its own; the lock is held. */
+static void
+drop_unrecorded(struct writer *w)
+{
+	w->unrecorded.n -= w->taken_unrecorded.n;
+	w->unrecorded.first = w->taken_unrecorded.last;
+	if (w->taken_unrecorded.n > 0)
+		w->unrecorded.id.s[0] = '\0';
 }
 
 /* Forgets the notes that are written; the lock is held. */
@@ -189,7 +203,7 @@ drop_reached(struct writer *w)
 
 /* Tells the callers and puts back what must be tried again; the lock is held. */
 static void
-finish(struct writer *w, const char *error)
+finish(struct writer *w, const char *error, bool is_away)
 {
 	for (size_t i = 0; i < w->batch.n_admits; i++) {
 		struct waiter *x = w->waiters[i];
@@ -197,6 +211,7 @@ finish(struct writer *w, const char *error)
 		x->error = error != NULL ? error : w->errors[i];
 		if (x->error != NULL)
 			x->admit->charged = false;
+		x->admit->is_away = error != NULL && is_away;
 		x->is_done = true;
 		pthread_cond_signal(&x->done);
 	}
@@ -210,8 +225,24 @@ finish(struct writer *w, const char *error)
 	if (error == NULL) {
 		drop_notes(w);
 		drop_reached(w);
+		drop_unrecorded(w);
 	}
 	w->error = error;
+}
+
+static void
+log_unrecorded(struct writer *w)
+{
+	const struct unrecorded *u = w->batch.unrecorded;
+	char first[CLOCK_TEXT_SIZE], last[CLOCK_TEXT_SIZE], line[200];
+
+	if (u == NULL || w->options.log == NULL)
+		return;
+	clock_write(u->first, first);
+	clock_write(u->last, last);
+	snprintf(line, sizeof line, "%llu messages were accepted unrecorded and uncharged from %s to %s",
+		 (unsigned long long)u->n, first, last);
+	w->options.log(w->options.log_context, true, line);
 }
 
 static void
@@ -222,7 +253,7 @@ write_batch(struct writer *w)
 	int rc;
 
 	b->n_refusals = refusals_take(w->refusals, w->deltas, REFUSALS_MAX);
-	if (b->n_admits + b->n_records + b->n_refusals + b->n_notes + b->n_reached == 0)
+	if (b->n_admits + b->n_records + b->n_refusals + b->n_notes + b->n_reached == 0 && b->unrecorded == NULL)
 		return;
 	rc = w->ops->commit(w->backend, b, &error);
 	if (rc != 0 && error == NULL)
@@ -230,8 +261,10 @@ write_batch(struct writer *w)
 	refusals_done(w->refusals, rc == 0,
 		      w->options.clock->wall_ms(w->options.clock->context));
 	log_fault(w, rc == 0 ? NULL : error);
+	if (rc == 0)
+		log_unrecorded(w);
 	pthread_mutex_lock(&w->lock);
-	finish(w, rc == 0 ? NULL : error);
+	finish(w, rc == 0 ? NULL : error, rc == STORE_AWAY);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -279,7 +312,7 @@ tend(struct writer *w)
 	if (w->ops->tend == NULL || now - w->tended_ms < TEND_EVERY_MS)
 		return;
 	w->tended_ms = now;
-	if (w->ops->tend(w->backend, &error) != 0)
+	if (w->ops->tend(w->backend, &error) < 0)
 		log_fault(w, error);
 }
 
@@ -453,6 +486,23 @@ writer_reached(struct writer *w, const struct charge *c, const struct cause *cau
 		r->charge.name = arena_string(a, c->name);
 		w->n_reached += arena_failed(a) ? 0 : 1;
 	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+writer_unrecorded(struct writer *w)
+{
+	const struct clock *clock = w->options.clock;
+	uint8_t chance[ID_RANDOM_OCTETS];
+	int64_t now = clock->wall_ms(clock->context);
+
+	clock->random(clock->context, chance, sizeof chance);
+	pthread_mutex_lock(&w->lock);
+	if (w->unrecorded.n++ == 0)
+		w->unrecorded.first = now;
+	w->unrecorded.last = now;
+	if (w->unrecorded.id.s[0] == '\0')
+		w->unrecorded.id = id_make(now, chance);
 	pthread_mutex_unlock(&w->lock);
 }
 

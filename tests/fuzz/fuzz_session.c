@@ -155,6 +155,7 @@ static void
 step(struct session *s, struct input *in)
 {
 	char a[256], b[256];
+	uint8_t how;
 	struct session_mail mail = {0};
 
 	switch (octet(in) % 12) {
@@ -192,7 +193,10 @@ step(struct session *s, struct input *in)
 		session_abort(s);
 		break;
 	default:
-		fake.store_fails = octet(in) % 2;
+		how = octet(in);
+		fake.store_fails = how % 2;
+		fake.store_away = how / 2 % 2;
+		fake.store_late = how / 4 % 2;
 		fake.signer_fails = octet(in) % 2;
 		fake.boot_ms += octet(in) * 1000;
 		if (octet(in) % 4 == 0)
@@ -209,7 +213,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (gate.snapshots == NULL)
 		set_up();
-	fake.store_fails = fake.signer_fails = false;
+	fake.store_fails = fake.store_away = fake.store_late = fake.signer_fails = false;
 	gate.store = fake_store();
 	s = session_new(&gate, &clients[octet(&in) % (sizeof clients / sizeof clients[0])]);
 	for (int steps = 0; s != NULL && in.size > 0 && steps < 500; steps++)

@@ -5,4 +5,4 @@
 SCENARIOS=${srcdir:-.}/tests/scenario
 exec ./tests/scenario/run "$SCENARIOS/mail.txt" "$SCENARIOS/rcpt.txt" "$SCENARIOS/header.txt" \
 	"$SCENARIOS/body.txt" "$SCENARIOS/limits.txt" "$SCENARIOS/modes.txt" \
-	"$SCENARIOS/budget.txt" "$SCENARIOS/rules.txt" "$SCENARIOS/rules_body.txt"
+	"$SCENARIOS/away.txt" "$SCENARIOS/budget.txt" "$SCENARIOS/rules.txt" "$SCENARIOS/rules_body.txt"

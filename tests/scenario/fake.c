@@ -207,13 +207,19 @@ store_admit(struct store *s, struct admit *a, const char **error_r)
 {
 	bool stopped = false;
 
-	if (fake.store_fails) {
+	a->is_away = fake.store_away;
+	if (fake.store_fails && !fake.store_late) {
 		*error_r = "the fake store was told to fail";
 		return -1;
 	}
 	store_peek(s, a->charges, a->n_charges);
 	for (size_t i = 0; i < a->n_charges; i++)
 		stopped |= charge_stops(&a->charges[i]);
+	if (fake.store_fails) {
+		a->settle(a, stopped);
+		*error_r = "the fake store was told to fail at last";
+		return -1;
+	}
 	for (size_t i = 0; i < a->n_charges && !stopped; i++)
 		charge_one(s, &a->charges[i]);
 	fake.last_charged = stopped ? 0 : (unsigned)a->n_charges;
@@ -221,6 +227,13 @@ store_admit(struct store *s, struct admit *a, const char **error_r)
 	a->settle(a, stopped);
 	remember(a->record);
 	return 0;
+}
+
+void
+store_unrecorded(struct store *s)
+{
+	(void)s;
+	fake.unrecorded++;
 }
 
 struct id

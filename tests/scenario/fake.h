@@ -17,7 +17,7 @@
 
 struct fake {
 	int64_t wall_ms, boot_ms;
-	bool store_fails;
+	bool store_fails, store_away, store_late; /* it fails; for the server is away; after it has weighed */
 	bool signer_fails;
 	/* What was last written. */
 	char last_verdict[16], last_would[16], last_reason[128];
@@ -26,7 +26,7 @@ struct fake {
 	char last_added[400];
 	uint64_t last_body;
 	unsigned last_charged;    /* charges of the message that was admitted last */
-	unsigned records, refusals;
+	unsigned records, refusals, unrecorded;
 };
 
 extern struct fake fake;

@@ -8,6 +8,7 @@ SCENARIOS = \
 	tests/scenario/body.txt \
 	tests/scenario/limits.txt \
 	tests/scenario/modes.txt \
+	tests/scenario/away.txt \
 	tests/scenario/budget.txt \
 	tests/scenario/rules.txt \
 	tests/scenario/rules_body.txt
@@ -35,4 +36,4 @@ tests_scenario_shortage_LDADD = $(STAGE_LIBS)
 
 TESTS += tests/scenario/all.sh tests/scenario/borders tests/scenario/catastrophe tests/scenario/shortage
 dist_check_SCRIPTS += tests/scenario/all.sh
-EXTRA_DIST += $(SCENARIOS) tests/scenario/policy.yaml tests/scenario/budget.yaml tests/scenario/rules.yaml tests/scenario/trial.yaml tests/scenario/contoso.txt tests/scenario/globex.txt
+EXTRA_DIST += $(SCENARIOS) tests/scenario/policy.yaml tests/scenario/away.yaml tests/scenario/budget.yaml tests/scenario/rules.yaml tests/scenario/trial.yaml tests/scenario/contoso.txt tests/scenario/globex.txt

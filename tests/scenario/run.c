@@ -23,7 +23,7 @@
  *   do N COMMAND         the command so many times
  *   clock SECONDS        both clocks move on; wall SECONDS moves wall time alone
  *   time YYYY-MM-DD HH:MM          sets wall time; the relay lives in UTC
- *   store fails|works    signer fails|works
+ *   store fails|away|late|works    (late: it is away when it has weighed); signer fails|works
  *   = continue | accept | hold KEYWORD | discard | refuse CODE KEYWORD
  *   = would VERDICT [KEYWORD]      what the last record says of enforce
  *   = deletes N          how many fields the edits delete
@@ -32,6 +32,7 @@
  *                        trial, "*" for the one that decided
  *   = text TEXT          the reply holds it; = enhanced CODE
  *   = charged N          what the last message was charged
+ *   = unrecorded N       how many were let through so, in this script
  *   = signatures N       each over all of the body and the tags
  */
 #include <stdio.h>
@@ -271,6 +272,8 @@ actual_fact(const char *expected, char *buf, size_t size)
 		snprintf(buf, size, "rules%s", fake.last_rules);
 	} else if (strncmp(expected, "charged ", 8) == 0) {
 		snprintf(buf, size, "charged %u", fake.last_charged);
+	} else if (strncmp(expected, "unrecorded ", 11) == 0) {
+		snprintf(buf, size, "unrecorded %u", fake.unrecorded);
 	} else if (strncmp(expected, "signatures ", 11) == 0) {
 		signatures(buf, size);
 	} else {
@@ -474,7 +477,9 @@ do_world(const char *command, const char *args)
 	} else if (strcmp(command, "time") == 0) {
 		do_time(args);
 	} else if (strcmp(command, "store") == 0) {
-		fake.store_fails = strcmp(args, "fails") == 0;
+		fake.store_late = strcmp(args, "late") == 0;
+		fake.store_away = fake.store_late || strcmp(args, "away") == 0;
+		fake.store_fails = fake.store_away || strcmp(args, "fails") == 0;
 	} else if (strcmp(command, "signer") == 0) {
 		fake.signer_fails = strcmp(args, "fails") == 0;
 	} else {
@@ -547,7 +552,8 @@ run_script(const char *name)
 
 	script = name;
 	line_number = 0;
-	fake.store_fails = fake.signer_fails = false;
+	fake.store_fails = fake.store_away = fake.store_late = fake.signer_fails = false;
+	fake.unrecorded = 0;
 	client[0] = login[0] = tls[0] = '\0';
 	edits = NULL;
 	if (f == NULL) {

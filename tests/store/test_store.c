@@ -43,6 +43,8 @@ open_store(void)
 	return s;
 }
 
+static bool was_away; /* the server, when try_id() last failed */
+
 static int
 try_id(struct store *s, const char *id, uint64_t amount, bool *charged_r)
 {
@@ -55,6 +57,7 @@ try_id(struct store *s, const char *id, uint64_t amount, bool *charged_r)
 	int rc = store_admit(s, &a, &error);
 
 	*charged_r = a.charged;
+	was_away = a.is_away;
 	return rc;
 }
 
@@ -194,6 +197,23 @@ count_rows(const char *query)
 
 	db_close(&db);
 	return n;
+}
+
+static void
+run_sql_at(const char *where, const char *sql)
+{
+	const char *error;
+	struct db *db = db_open(where, DB_WRITE, 5000, &error, NULL, 0);
+
+	if (db == NULL || db_exec(db, sql) != 0)
+		fail_msg("%s: %s (%s)", sql, db == NULL ? error : db_error(db), db == NULL ? "" : db_words(db));
+	db_close(&db);
+}
+
+static void
+run_sql(const char *sql)
+{
+	run_sql_at(url, sql);
 }
 
 #define ALL_ROWS "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM charges) + (SELECT count(*) FROM refusals)"
@@ -519,6 +539,18 @@ clean_up(void)
 	rmdir(directory);
 }
 
+/* A server that was away is looked for every second. */
+static int
+try_until_it_works(struct store *s, const char *id, uint64_t amount, bool *charged_r)
+{
+	const struct timespec tick = { .tv_nsec = 100000000 };
+	int rc = -1;
+
+	for (int i = 0; i < 100 && (rc = try_id(s, id, amount, charged_r)) != 0; i++)
+		nanosleep(&tick, NULL);
+	return rc;
+}
+
 /* Nothing is committed while the server is away; what was queued is when it is back. */
 static void
 server_that_goes_and_comes(void **state)
@@ -531,13 +563,17 @@ server_that_goes_and_comes(void **state)
 	postgres_control("kill");
 	assert_int_equal(try_id(s, "away", 4, &charged), -1);
 	assert_false(charged);
+	assert_true(was_away);
+	assert_int_equal(try_id(s, "away", 4, &charged), -1);
+	assert_true(was_away);
 	assert_int_equal(store_health(s, NULL), -1);
 	postgres_control("start");
-	boot += 2001;                                   /* it is not tried all the time */
-	assert_int_equal(try_id(s, "after", 4, &charged), 0);
+	assert_int_equal(try_until_it_works(s, "after", 4, &charged), 0);
 	assert_true(charged);
 	assert_int_equal(try_id(s, "too much", 4, &charged), 0);
 	assert_false(charged);
+	assert_int_equal(try_id(s, "too much", 4, &charged), -1);
+	assert_false(was_away);                         /* it is recorded already: a fault of its own */
 	store_close(&s);
 	assert_int_equal(count_rows("SELECT count(*) FROM messages WHERE id IN ('before', 'away', 'after', 'too much')"), 3);
 }
@@ -572,12 +608,136 @@ silent_server_is_not_waited_for(void **state)
 	postgres_control("pause");
 	clock_gettime(CLOCK_MONOTONIC, &began);
 	assert_int_equal(try_id(s, "silence", 1, &charged), -1);
+	assert_true(was_away);
 	clock_gettime(CLOCK_MONOTONIC, &ended);
 	postgres_control("resume");
 	assert_in_range(ended.tv_sec - began.tv_sec, 1, 40);
 	boot += 100000;
-	assert_int_equal(try_id(s, "sound", 1, &charged), 0);
+	assert_int_equal(try_until_it_works(s, "sound", 1, &charged), 0);
 	store_close(&s);
+}
+
+/* Seconds of the machine's clock. */
+static double
+now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void
+settle_pausing(struct admit *a, bool stopped)
+{
+	(void)stopped;
+	if (a->context != NULL)
+		postgres_control("pause");
+	a->context = NULL;
+}
+
+/* What a server was told before it fell silent it does when it is awake again, later than we
+ * waited for. Whoever tries the same message again charges it once. */
+static void
+what_is_done_late_is_done_once(void **state)
+{
+	struct store *s;
+	struct record r = { .id = "late", .time = wall, .relay = "", .queue_id = "", .stage = "eom",
+		.verdict = "accept", .would = "accept", .mode = "enforce", .reason = "" };
+	struct charge c = { .scope = "app:late", .unit = UNIT_MESSAGES, .period = 60, .key = "",
+		.name = "late/m", .count = 10, .amount = 2, .over = OVER_DEFER, .enforced = true };
+	struct admit a = { .record = &r, .charges = &c, .n_charges = 1, .settle = settle_pausing, .context = &a };
+	const char *error = NULL;
+	char before[sizeof url];
+
+	(void)state;
+	snprintf(before, sizeof before, "%s", url);
+	/* Where the admin lets transactions stand still for longer than we wait. */
+	snprintf(url + strlen(url), sizeof url - strlen(url), "?options=-cidle_in_transaction_session_timeout%%3D60000");
+	s = open_store();
+	snprintf(url, sizeof url, "%s", before);
+	boot += 100000;
+	assert_int_equal(store_admit(s, &a, &error), -1);
+	assert_true(a.is_away);
+	postgres_control("resume");
+	while (store_admit(s, &a, &error) != 0 && a.is_away)
+		nanosleep(&(const struct timespec){ .tv_nsec = 20000000 }, NULL);
+	store_close(&s);
+	assert_int_equal(count_rows("SELECT count(*) FROM messages WHERE id = 'late'"), 1);
+	assert_int_equal(count_rows("SELECT sum(used) FROM limit_use JOIN limits ON id = limit_id WHERE scope = 'app:late'"), 2);
+}
+
+/* A relay may start before its database. */
+static void
+it_starts_while_the_server_is_away(void **state)
+{
+	struct store_options o = { .url = url, .relay = "r", .clock = &test_clock, .log = keep_line };
+	char error[600] = "";
+	double began = now_s();
+	struct store *s;
+	bool charged;
+
+	(void)state;
+	boot += 100000;
+	postgres_control("kill");
+	last_line[0] = '\0';
+	s = store_open(&o, error, sizeof error);
+	if (s == NULL)
+		fail_msg("%s", error);
+	assert_non_null(strstr(last_line, "cannot be reached"));
+	assert_null(strstr(last_line, "s3cret"));
+	last_line[0] = '\0';
+	boot += 1000;
+	for (int i = 0; i < 100 && last_line[0] == '\0'; i++)
+		nanosleep(&(const struct timespec){ .tv_nsec = 20000000 }, NULL);
+	assert_non_null(strstr(last_line, "the store cannot write: the database server cannot be reached")); /* without mail */
+	assert_int_equal(try_id(s, "start 1", 1, &charged), -1);
+	assert_true(was_away);
+	assert_true(now_s() - began < 5);
+	postgres_control("start");
+	assert_int_equal(try_until_it_works(s, "start 2", 1, &charged), 0);
+	store_close(&s);
+	postgres_control("pause");
+	began = now_s();
+	s = store_open(&o, error, sizeof error);
+	assert_true(now_s() - began < 16);
+	postgres_control("resume");
+	assert_non_null(s);
+	assert_int_equal(try_until_it_works(s, "start 3", 1, &charged), 0);
+	store_close(&s);
+}
+
+static void
+does_not_start(const char *wrong_url, const char *because)
+{
+	struct store_options o = { .url = wrong_url, .relay = "r", .clock = &test_clock };
+	char error[1000] = "";
+	struct store *s = store_open(&o, error, sizeof error);
+
+	assert_null(s);
+	if (strstr(error, because) == NULL || strstr(error, "s3cret") != NULL)
+		fail_msg("%s", error);
+}
+
+/* What is not right at the start will not be right by itself. */
+static void
+what_is_wrong_stays_an_error_at_the_start(void **state)
+{
+	char *none = postgres_url("nonesuch", ""), *login = postgres_url("postgres", "password=wrong");
+	char *no_rights = postgres_url("postgres", ""), *newer = postgres_fresh();
+
+	(void)state;
+	does_not_start(none, "there is no database of this name");
+	does_not_start(login, "refuses the login");
+	does_not_start("postgresql://h/d?nonesuch=1", "the URL of the database cannot be read");
+	postgres_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+	does_not_start(no_rights, "lacks a right");
+	run_sql_at(newer, "CREATE TABLE schema_version (one BIGINT PRIMARY KEY, version BIGINT); INSERT INTO schema_version VALUES (1, 99)");
+	does_not_start(newer, "it was written by a newer Postern");
+	free(none);
+	free(login);
+	free(no_rights);
+	free(newer);
 }
 
 static void *
@@ -664,6 +824,9 @@ static const struct CMUnitTest postgres[] = {
 	cmocka_unit_test(lost_connection_is_made_anew),
 	cmocka_unit_test(server_that_goes_and_comes),
 	cmocka_unit_test(silent_server_is_not_waited_for),
+	cmocka_unit_test(what_is_done_late_is_done_once),
+	cmocka_unit_test(it_starts_while_the_server_is_away),
+	cmocka_unit_test(what_is_wrong_stays_an_error_at_the_start),
 };
 
 static int

@@ -1051,6 +1051,21 @@ test_postgres_states(void **state)
 	assert_false(postgres_failure("12345")->is_lost);
 }
 
+/* A server that is away, and one that is there and will not or cannot. */
+static void
+test_postgres_states_of_away(void **state)
+{
+	static const char *const away[] = {"08001", "08006", POSTGRES_LATE, "57P01", "57P03", "53300", "25006"};
+	static const char *const there[] = {"08P01", "28P01", "3D000", "42501", "42P01", "57P04", "57014", "53100", "58030",
+		"XX001", "25P03", "40001", POSTGRES_URL, POSTGRES_MEMORY, POSTGRES_ENCODING, POSTGRES_SET_READ_ONLY};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof away / sizeof away[0]; i++)
+		assert_true(postgres_failure(away[i])->is_away && postgres_failure(away[i])->is_lost);
+	for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
+		assert_false(postgres_failure(there[i])->is_away);
+}
+
 #define CONTRACT(open) \
 	cmocka_unit_test_setup_teardown(test_numbers, open, close_place), \
 	cmocka_unit_test_setup_teardown(test_arithmetic, open, close_place), \

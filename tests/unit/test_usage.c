@@ -135,7 +135,7 @@ load(struct usage *u, const struct charge *c, uint64_t used)
 	struct window w = {0};
 
 	window_add(&w, 0, used);
-	usage_load(u, usage_find(u, c), 1, &w, 0);
+	usage_load(u, usage_find(u, c), 1, &w, &(struct counter_state){0});
 }
 
 /* A hint never rests on what is not known, or known from before. */
