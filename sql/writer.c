@@ -464,6 +464,24 @@ is_counter(const struct charge *a, const struct charge *b)
 	       strcmp(a->key, b->key) == 0;
 }
 
+/* A charge with all it points to. */
+static struct charge
+copy_charge(struct arena *a, const struct charge *c)
+{
+	struct charge copy = *c;
+
+	copy.scope = arena_string(a, c->scope);
+	copy.key = arena_string(a, c->key);
+	copy.name = arena_string(a, c->name);
+	copy.reserves = c->n_reserves == 0 ? NULL : arena_array(a, c->n_reserves, sizeof *copy.reserves);
+	for (size_t i = 0; copy.reserves != NULL && i < c->n_reserves; i++) {
+		copy.reserves[i] = c->reserves[i];
+		copy.reserves[i].key = arena_string(a, c->reserves[i].key);
+		copy.reserves[i].name = arena_string(a, c->reserves[i].name);
+	}
+	return copy;
+}
+
 /* One of a counter is enough; one that finds no room comes again with the next refusal. */
 void
 writer_reached(struct writer *w, const struct charge *c, const struct cause *cause)
@@ -478,12 +496,9 @@ writer_reached(struct writer *w, const struct charge *c, const struct cause *cau
 		struct arena *a = w->reached_arena;
 
 		*r = (struct reached){
-			.charge = *c, .cause = {arena_string(a, cause->id), arena_string(a, cause->app),
-						arena_string(a, cause->tenant)},
+			.charge = copy_charge(a, c), .cause = {arena_string(a, cause->id), arena_string(a, cause->app),
+							       arena_string(a, cause->tenant)},
 		};
-		r->charge.scope = arena_string(a, c->scope);
-		r->charge.key = arena_string(a, c->key);
-		r->charge.name = arena_string(a, c->name);
 		w->n_reached += arena_failed(a) ? 0 : 1;
 	}
 	pthread_mutex_unlock(&w->lock);

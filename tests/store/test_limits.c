@@ -237,6 +237,33 @@ early_refusals_are_told(void **state)
 	store_close(&s);
 }
 
+/* What was refused is long gone when it is told; nothing of it is asked for then. */
+static void
+early_refusals_are_copied(void **state)
+{
+	const struct limited l = { .app = "gone", .over = OVER_DEFER };
+	struct charge_reserve *reserve = calloc(1, sizeof *reserve);
+	struct store *s = open_store();
+	struct charge c = charge_of(&l, 1);
+	char key[] = "app=billing", name[] = "gone/x-per-app";
+
+	(void)state;
+	assert_non_null(reserve);
+	assert_true(admit(s, &l, 9));
+	*reserve = (struct charge_reserve){ .key = key, .name = name, .amount = 1, .unspent = 1 };
+	c.reserves = reserve;
+	c.n_reserves = 1;
+	c.exceeded = true;
+	store_reached(s, &c, 1, "REFUSAL", "gone", "t");
+	memset(key, 'x', sizeof key - 1);
+	free(reserve);
+	pass(1000);
+	assert_int_equal(events("gone", "reached"), 1);
+	assert_int_equal(number("SELECT need FROM limits WHERE scope = 'app:gone'"), 2);
+	store_close(&s);
+	pass(2 * HOUR);
+}
+
 /* Observed and monitored limits say so; a limit that holds is reached by what it holds. */
 static void
 events_say_how(void **state)
@@ -710,6 +737,7 @@ clean_up(void)
 static const struct CMUnitTest all[] = {
 	cmocka_unit_test(events_come_once),
 	cmocka_unit_test(early_refusals_are_told),
+	cmocka_unit_test(early_refusals_are_copied),
 	cmocka_unit_test(events_say_how),
 	cmocka_unit_test(keys_do_not_flood),
 	cmocka_unit_test(shares_and_quiet_are_set),
