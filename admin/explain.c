@@ -310,7 +310,7 @@ print_json(const struct answer_sheet *a)
 static void
 print_reserved(const struct message *m, const struct charge *c, bool is_weighed)
 {
-	const char *s = budget_text(m->arena, c, "", c->count, !is_weighed);
+	const char *s = budget_text(m->arena, c, "", charge_count(c), !is_weighed);
 
 	if (s[0] != '\0')
 		printf("%s, ", s);

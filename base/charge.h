@@ -83,6 +83,17 @@ charge_count(const struct charge *c)
 	return c->count > UINT64_MAX - c->boost ? UINT64_MAX : c->count + c->boost;
 }
 
+/* What is held back from a weighed charge. */
+static inline uint64_t
+charge_held(const struct charge *c)
+{
+	uint64_t held = c->kept;
+
+	for (size_t i = 0; i < c->n_reserves; i++)
+		held = c->reserves[i].unspent > UINT64_MAX - held ? UINT64_MAX : held + c->reserves[i].unspent;
+	return held;
+}
+
 /* Whether a key that was stored is that of a tally; no limit has such a key. */
 static inline bool
 charge_is_tally_key(const char *key)

@@ -500,12 +500,14 @@ queue_text(struct arena *a, uint64_t waiting)
 static const char *
 reserve_text(struct arena *a, const struct charge *c)
 {
+	uint64_t count = charge_count(c);
 	const char *s;
 
-	if (c->amount > c->count || (c->retry_ms >= 0 && c->used > c->count - c->amount))
+	if (c->amount > count || (c->retry_ms >= 0 && (c->used > count - c->amount ||
+						       charge_held(c) <= count - c->amount - c->used)))
 		return "";
-	s = c->retry_ms < 0 ? budget_text(a, c, " of these", c->count, true)
-			    : budget_text(a, c, " of the rest", c->count - c->used, false);
+	s = c->retry_ms < 0 ? budget_text(a, c, " of these", count, true)
+			    : budget_text(a, c, " of the rest", count - c->used, false);
 	return s[0] == '\0' ? "" : arena_printf(a, ", %s", s);
 }
 

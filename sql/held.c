@@ -3,7 +3,8 @@
  *
  * Mail that the MTA holds for a limit: it is let go oldest first, the apps that
  * wait for one limit in turn, when all its limits have room, and charged then.
- * What has no room for an older message has none for a younger one.
+ * What has no room for an older message has none for a younger one, unless the older
+ * one only has to leave it to the other's app.
  *
  * The releaser (postern release) reads which messages were granted, has the MTA let
  * them go, and confirms each. While a grant is older than STORE_HELD_LEASE_MS and not
@@ -226,6 +227,24 @@ compare(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
+/* What has no room for this message has none for the younger ones, but where only what
+ * is held back stands in its way, for those from whom less is. */
+static void
+block(struct grant *g, const struct charge *c, struct counter *k)
+{
+	uint64_t from = c->used + c->amount > charge_count(c) ? 0 : charge_held(c);
+
+	if (k->blocked != g->b->grants || from < k->blocked_from)
+		k->blocked_from = from;
+	k->blocked = g->b->grants;
+}
+
+static bool
+is_blocked(struct grant *g, const struct charge *c, const struct counter *k)
+{
+	return k->blocked == g->b->grants && charge_held(c) >= k->blocked_from;
+}
+
 static bool
 has_room(struct grant *g, const struct candidate *c, struct counter *const *counters)
 {
@@ -233,12 +252,12 @@ has_room(struct grant *g, const struct candidate *c, struct counter *const *coun
 
 	for (size_t i = 0; i < c->n_charges; i++) {
 		never = never || (charge_stops(&c->charges[i]) && c->charges[i].retry_ms < 0);
-		room = room && counters[i]->blocked != g->b->grants && !charge_stops(&c->charges[i]);
+		room = room && !is_blocked(g, &c->charges[i], counters[i]) && !charge_stops(&c->charges[i]);
 	}
 	/* One that will never fit keeps nobody waiting. */
 	for (size_t i = 0; !room && !never && i < c->n_charges; i++)
 		if (charge_stops(&c->charges[i]))
-			counters[i]->blocked = g->b->grants;
+			block(g, &c->charges[i], counters[i]);
 	return room;
 }
 

@@ -42,6 +42,7 @@ struct counter {
 	uint64_t known_before;
 	uint64_t chosen;          /* the backend's: to be loaded in its choice of this number */
 	int64_t blocked;          /* the grant in which it had no room for an older message */
+	uint64_t blocked_from;    /* and for those from whom so much or more is held back */
 	enum unit unit;
 	uint32_t period;
 	uint32_t hash;

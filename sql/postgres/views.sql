@@ -40,12 +40,13 @@ CREATE VIEW mail_signatures AS
 	SELECT m.at, m.time, m.app, m.header_from_domain, m.verdict,
 	       s.message_id, s.number, s.domain, s.selector, s.algorithm, s.result
 	FROM mail m JOIN signatures s ON s.message_id = m.id;
+-- Here and in limit_usage what an app spends of its reserve (key app=NAME) is no limit.
 CREATE VIEW mail_charges AS
 	SELECT m.at, m.time, m.app, m.tenant, m.verdict,
 	       c.message_id, c.number, c.name, c.key, c.amount, c.used_before, c.count,
 	       CASE c.over WHEN 0 THEN 'observe' WHEN 1 THEN 'hold' WHEN 2 THEN 'defer' WHEN 3 THEN 'reject' END AS over,
 	       c.exceeded, c.charged
-	FROM mail m JOIN charges c ON c.message_id = m.id;
+	FROM mail m JOIN charges c ON c.message_id = m.id WHERE c.key NOT LIKE 'app=%';
 CREATE VIEW mail_rules AS
 	SELECT m.at, m.time, m.app, m.sender, m.verdict,
 	       r.message_id, r.number, r.rule, r.action, r.mode, r.answer, r.decided
@@ -88,4 +89,5 @@ CREATE VIEW limit_usage AS
 	      FROM limits l
 	      CROSS JOIN (SELECT max(ms) AS ms FROM (SELECT now_ms AS ms FROM clock
 						     UNION ALL SELECT seen FROM relays) AS times) AS seen
+	      WHERE l.key NOT LIKE 'app=%'
 	     ) AS limits_used;

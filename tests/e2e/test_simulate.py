@@ -80,11 +80,11 @@ def check(what, got, expected):
 
 
 class Site:
-    def __init__(self, subjects="keep"):
+    def __init__(self, subjects="keep", policy=POLICY):
         self.folder = tempfile.mkdtemp(prefix="postern-simulate-")
         with open(self.folder + "/accepted.txt", "w") as f:
             f.write("contoso.com\n")
-        self.text = POLICY.format(folder=self.folder, subjects=subjects)
+        self.text = policy.format(folder=self.folder, subjects=subjects)
         self.write("policy.yaml", self.text)
         self.daemon = pt.Posternd(BUILD + "/posternd", self.folder + "/policy.yaml", self.folder + "/milter.sock",
                                   self.folder + "/log").start()
@@ -218,6 +218,78 @@ def subjects():
         s.end()
 
 
+BUDGET = """
+listen: unix:{folder}/milter.sock
+database: sqlite:{folder}/postern.db
+tenants:
+  contoso:
+    accepted-domains: accepted.txt
+    next-hop: mx.example
+    limits: [10 external-recipients/day]
+apps:
+  - name: crm
+    tenant: contoso
+    clients: [10.1.2.3]
+    method: connector
+    senders: [crm@contoso.com]
+  - name: billing
+    tenant: contoso
+    clients: [10.1.2.4]
+    method: connector
+    senders: [billing@contoso.com]
+    reserved: 40%
+"""
+
+
+def reserves():
+    """What is reserved of a tenant's budget, across a restart: decided, explained, simulated."""
+    s = Site(policy=BUDGET)
+
+    def billing(n):
+        s.send("invoices", client="10.1.2.4", sender="billing@contoso.com", rcpts=["r%d@example.net" % i for i in range(n)])
+
+    billing(3)
+    s.daemon.stop()
+    s.daemon.start()
+    for n in range(7):
+        s.send("news %d" % n)
+    billing(2)
+    s.daemon.stop()
+    rows = pt.audit(s.folder + "/postern.db", "SELECT * FROM messages ORDER BY time, id")
+    check("three are billing's own, six crm's, one is left to billing", [(r["app"], r["verdict"], r["external"]) for r in rows],
+          [("billing", "accept", 3)] + [("crm", "accept", 1)] * 6 + [("billing", "accept", 1)])
+    refused = pt.audit(s.folder + "/postern.db", "SELECT * FROM refusals ORDER BY app DESC")
+    check("the refusals say why", [(r["app"], r["stage"], r["reason"], r["text"].partition("; try again")[0]) for r in refused], [
+        ("crm", "rcpt", "limit:contoso/external-recipients-per-day", "crm (10.1.2.3) has used 9 of 10 external-recipients per day, "
+         "1 of the rest is reserved for app billing"),
+        ("billing", "rcpt", "limit:contoso/external-recipients-per-day", "billing (10.1.2.4) has used 9 of 10 "
+         "external-recipients per day")])
+    check("the same policy changes nothing", s.ask(s.folder + "/policy.yaml")["changes"], [])
+    same = "it was for what is reserved of a limit, and whether that is another now is not known"
+    check("more is reserved", s.changed("40%", "60%"), {
+        ("crm", "accept", "", "defer limit:contoso/external-recipients-per-day"): 2,
+        ("billing", "accept", "", "other recipients limit:contoso/external-recipients-per-day"): 1,
+        ("crm", "defer", "limit:contoso/external-recipients-per-day", same): 1})
+    check("crm is critical", s.changed("senders: [crm@contoso.com]", "senders: [crm@contoso.com]\n    critical: yes"), {
+        ("crm", "defer", "limit:contoso/external-recipients-per-day", same): 1,
+        ("billing", "accept", "", "defer limit:contoso/external-recipients-per-day"): 1})
+    done = subprocess.run([BUILD + "/postern", "explain", "-c", s.folder + "/policy.yaml", "--client", "10.1.2.3", "--sender",
+                           "crm@contoso.com", "--rcpt", "x@example.net", "--json"], stdout=subprocess.PIPE)
+    limit = json.loads(done.stdout)["limits"][0]
+    check("explain: what is held back", (limit["used"], limit["exceeded"], limit["reserved"]),
+          (10, True, [{"app": "billing", "amount": 4, "unspent": 0}]))
+    done = subprocess.run([BUILD + "/postern", "explain", "-c", s.folder + "/policy.yaml", "--json", rows[-1]["id"]],
+                          stdout=subprocess.PIPE)
+    said = json.loads(done.stdout)
+    check("explain ID: the reserve is no limit", ([c["name"] for c in said["limits"]], [
+        (c["key"], c["used"], c["count"], c["amount"]) for c in said["reserves"]]),
+        (["contoso/external-recipients-per-day"], [("app=billing", 3, 4, 1)]))
+    done = subprocess.run([BUILD + "/postern", "explain", "-c", s.folder + "/policy.yaml", rows[-1]["id"]], stdout=subprocess.PIPE)
+    check("explain ID in words", b"\nreserve    contoso/external-recipients-per-day-per-app app=billing: 3 of 4 were used, this "
+          b"message added 1\n" in done.stdout, True)
+    s.end()
+
+
 def bad_input():
     s = Site()
     s.daemon.stop()
@@ -232,7 +304,7 @@ def bad_input():
 
 
 def main():
-    for test in (changes, subjects, bad_input):
+    for test in (changes, subjects, reserves, bad_input):
         test()
     print("%d passed, %d failed" % (checks - failed, failed))
     return 1 if failed else 0

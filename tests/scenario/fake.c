@@ -126,7 +126,8 @@ weigh(const struct store *s, struct charge *c)
 		held += r->unspent;
 		most += r->amount;
 	}
-	c->exceeded = !c->tally && c->used + c->amount + held > c->count;
+	c->waiting = c->over == OVER_HOLD ? fake.waiting : 0;
+	c->exceeded = !c->tally && (c->used + c->amount + held > c->count || c->waiting > 0);
 	if (c->amount + most > c->count)
 		c->retry_ms = -1;
 }

@@ -18,6 +18,7 @@
 struct fake {
 	int64_t wall_ms, boot_ms;
 	bool store_fails, store_away, store_late; /* it fails; for the server is away; after it has weighed */
+	uint64_t waiting;         /* held messages that wait for each limit that holds */
 	bool signer_fails;
 	/* What was last written. */
 	char last_verdict[16], last_would[16], last_reason[128];

@@ -24,6 +24,7 @@
  *   clock SECONDS        both clocks move on; wall SECONDS moves wall time alone
  *   time YYYY-MM-DD HH:MM          sets wall time; the relay lives in UTC
  *   store fails|away|late|works    (late: it is away when it has weighed); signer fails|works
+ *   waiting N            so many held messages wait for each limit that holds
  *   = continue | accept | hold KEYWORD | discard | refuse CODE KEYWORD
  *   = would VERDICT [KEYWORD]      what the last record says of enforce
  *   = deletes N          how many fields the edits delete
@@ -480,6 +481,8 @@ do_world(const char *command, const char *args)
 		fake.store_late = strcmp(args, "late") == 0;
 		fake.store_away = fake.store_late || strcmp(args, "away") == 0;
 		fake.store_fails = fake.store_away || strcmp(args, "fails") == 0;
+	} else if (strcmp(command, "waiting") == 0) {
+		fake.waiting = (uint64_t)seconds;
 	} else if (strcmp(command, "signer") == 0) {
 		fake.signer_fails = strcmp(args, "fails") == 0;
 	} else {
@@ -554,6 +557,7 @@ run_script(const char *name)
 	line_number = 0;
 	fake.store_fails = fake.store_away = fake.store_late = fake.signer_fails = false;
 	fake.unrecorded = 0;
+	fake.waiting = 0;
 	client[0] = login[0] = tls[0] = '\0';
 	edits = NULL;
 	if (f == NULL) {

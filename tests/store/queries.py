@@ -72,8 +72,8 @@ class Rows:
         for k, (selector, result) in enumerate(signatures):
             self.tables["signatures"].append({"message_id": id, "number": k, "domain": "contoso.com", "selector": selector,
                                               "algorithm": "rsa-sha256", "result": result})
-        for k, (name, before, count, over, charged) in enumerate(charges):
-            self.tables["charges"].append({"message_id": id, "number": k, "name": name, "key": "", "amount": 1,
+        for k, (name, before, count, over, charged, *key) in enumerate(charges):
+            self.tables["charges"].append({"message_id": id, "number": k, "name": name, "key": "".join(key), "amount": 1,
                                            "used_before": before, "count": count, "over": over,
                                            "exceeded": int(before + 1 > count), "charged": charged})
 
@@ -114,6 +114,7 @@ class Rows:
 def known():
     r = Rows()
     minute, outside = "crm/messages-per-minute", "contoso/external-recipients-per-day"
+    tally = outside + "-per-app"  # what an app has spent of its reserve: no limit
     # The CRM: from two From addresses, one of them new this week; one message over a limit, one held, one on trial.
     r.message("M01", "01 10:00", "crm", 0, 1)
     r.message("M02", "16 08:00", "crm", 0, 1, size=2 * MIB)
@@ -124,7 +125,7 @@ def known():
               charges=[(minute, 30, 30, 2, 0)])
     r.message("M06", "19 10:00", "crm", 0, 3, verdict="hold", reason="rule:privileged")
     r.message("M07", "20 08:10", "crm", 0, 1, signatures=[("postern1", "signed"), ("postern2", "the key is gone")],
-              charges=[(minute, 20, 30, 2, 1), (outside, 10, 1000, 2, 1)])
+              charges=[(minute, 20, 30, 2, 1), (outside, 10, 1000, 2, 1), (tally, 99, 100, 0, 1, "app=crm")])
     r.message("M08", "20 08:40", "crm", 1, 1, signatures=[("postern1", "signed")], charges=[(minute, 14, 30, 2, 1)])
     # Printers by Direct Send: a large scan, one unsigned, one with a recipient on trial.
     r.message("M09", "17 09:00", "printers", size=6 * MIB)
@@ -151,6 +152,7 @@ def known():
     r.limit(2, "tenant:contoso", 2, 86400, "", outside, 1000, [(3600, 250), (86400, 50), (2 * 86400, 400)])
     r.limit(3, "app:printers", 0, 3600, "client=10.1.9.7", "printers/messages-per-hour-per-client", 20, [(600, 21)])
     r.limit(4, "app:erp", 3, 60, "", "erp/bytes-per-minute", 1000, [(3600, 999)])
+    r.limit(5, "tenant:contoso", 2, 86400, "app=crm", tally, 100, [(3600, 100)])
     r.tables["limit_clock"].append({"one": 1, "boot_id": "b", "latest_ms": NOW - 5000})
     return r
 

@@ -259,7 +259,7 @@ early_refusals_are_copied(void **state)
 	free(reserve);
 	pass(1000);
 	assert_int_equal(events("gone", "reached"), 1);
-	assert_int_equal(number("SELECT need FROM limits WHERE scope = 'app:gone'"), 2);
+	assert_int_equal(number("SELECT need FROM limits WHERE scope = 'app:gone' AND key = ''"), 2);
 	store_close(&s);
 	pass(2 * HOUR);
 }

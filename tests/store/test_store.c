@@ -526,11 +526,169 @@ many_limits_for_one_message(void **state)
 	boot += 100000;
 }
 
+/* ---- a budget of 20 a minute, of which app b holds 8 and critical apps 2 ---- */
+
+struct spender {
+	struct charge_reserve reserve;
+	struct charge charges[2];
+	size_t n;
+};
+
+static void
+make_spender(struct spender *p, const char *app, uint64_t amount, enum over over)
+{
+	bool is_holder = strcmp(app, "b") == 0;
+	struct charge c = { .scope = "tenant:r", .unit = UNIT_EXTERNAL_RECIPIENTS, .period = 60, .key = "", .name = "r/x",
+		.count = 20, .amount = amount, .over = over, .enforced = true, .kept = 2 };
+
+	p->reserve = (struct charge_reserve){ .key = "app=b", .name = "r/x-per-app", .amount = 8 };
+	p->charges[0] = c;
+	p->n = 1;
+	if (is_holder) {
+		c = (struct charge){ .scope = c.scope, .unit = c.unit, .period = c.period, .key = "app=b",
+			.name = "r/x-per-app", .count = 8, .amount = amount, .over = OVER_OBSERVE, .enforced = true, .tally = true };
+		p->charges[p->n++] = c;
+	} else {
+		p->charges[0].reserves = &p->reserve;
+		p->charges[0].n_reserves = 1;
+	}
+}
+
+/* Whether a message of an app went; weighed, what it was held against stands in *p. */
+static bool
+spend(struct store *s, const char *id, const char *app, uint64_t amount, enum over over, struct spender *p)
+{
+	struct record r = { .id = id, .time = wall, .relay = "r", .queue_id = id, .stage = "eom", .app = app, .tenant = "r",
+		.verdict = "accept", .would = "accept", .mode = "enforce", .reason = "" };
+	struct admit a = { .record = &r, .settle = over == OVER_HOLD ? settle_held : NULL };
+	const char *error = NULL;
+
+	make_spender(p, app, amount, over);
+	a.charges = p->charges;
+	a.n_charges = p->n;
+	if (store_admit(s, &a, &error) != 0)
+		fail_msg("%s: %s", id, error);
+	return a.charged;
+}
+
+static void
+reserves_are_held_back(void **state)
+{
+	struct store *s = open_store();
+	struct spender p;
+
+	(void)state;
+	assert_true(spend(s, "r1", "d", 10, OVER_DEFER, &p));
+	assert_int_equal(p.reserve.unspent, 8);
+	assert_false(spend(s, "r2", "d", 1, OVER_DEFER, &p));
+	assert_int_equal(p.charges[0].used, 10);
+	assert_in_range(p.charges[0].retry_ms, 50000, 61000);
+	make_spender(&p, "d", 1, OVER_DEFER);
+	store_peek(s, p.charges, 1);                    /* the hint knows it too */
+	assert_true(p.charges[0].exceeded);
+	assert_true(spend(s, "r3", "b", 7, OVER_DEFER, &p));
+	assert_int_equal(p.charges[1].used, 0);
+	assert_false(spend(s, "r4", "b", 2, OVER_DEFER, &p)); /* the last tenth is not its own */
+	assert_true(spend(s, "r5", "b", 1, OVER_DEFER, &p));
+	assert_int_equal(p.charges[1].used, 7);
+	assert_false(spend(s, "r6", "d", 1, OVER_DEFER, &p));
+	assert_int_equal(p.reserve.unspent, 0);
+	assert_int_equal(p.charges[0].used, 18);
+	assert_false(spend(s, "r7", "d", 11, OVER_DEFER, &p));
+	assert_int_equal(p.charges[0].retry_ms, -1);
+	store_close(&s);
+	boot += 100000;
+}
+
+/* Also of what another process spent, and before anything of it is in memory. */
+static void
+reserves_survive_a_restart(void **state)
+{
+	struct store *s = open_store();
+	struct spender p;
+
+	(void)state;
+	assert_true(spend(s, "s1", "b", 5, OVER_DEFER, &p));
+	store_close(&s);
+	s = open_store();
+	make_spender(&p, "d", 20, OVER_DEFER);
+	store_peek(s, p.charges, 1);
+	assert_int_equal(p.reserve.unspent, 0);         /* a hint is never too strict */
+	assert_true(spend(s, "s2", "d", 10, OVER_DEFER, &p));
+	assert_int_equal(p.charges[0].used, 5);
+	assert_int_equal(p.reserve.unspent, 3);
+	assert_false(spend(s, "s3", "d", 1, OVER_DEFER, &p));
+	assert_true(spend(s, "s4", "b", 3, OVER_DEFER, &p));
+	assert_int_equal(p.charges[1].used, 5);
+	store_close(&s);
+	boot += 100000;
+}
+
+static void
+readers_see_reserves(void **state)
+{
+	struct store *s = open_store();
+	struct store_reader *r;
+	struct spender p;
+	const char *error = NULL;
+	char text[300] = "";
+
+	(void)state;
+	assert_true(spend(s, "v1", "b", 5, OVER_DEFER, &p));
+	r = store_reader_open(url, text, sizeof text);
+	if (r == NULL)
+		fail_msg("%s", text);
+	make_spender(&p, "d", 11, OVER_DEFER);
+	assert_int_equal(store_reader_peek(r, &test_clock, p.charges, p.n, &error), 0);
+	assert_int_equal(p.charges[0].used, 5);
+	assert_int_equal(p.reserve.unspent, 3);
+	assert_true(p.charges[0].exceeded);
+	make_spender(&p, "b", 13, OVER_DEFER);
+	assert_int_equal(store_reader_peek(r, &test_clock, p.charges, p.n, &error), 0);
+	assert_int_equal(p.charges[1].used, 5);
+	assert_false(p.charges[0].exceeded || p.charges[1].exceeded);
+	store_reader_close(&r);
+	store_close(&s);
+	boot += 100000;
+}
+
+/* What waits leaves others what is theirs, and keeps nobody from his own. */
+static void
+held_mail_leaves_reserves(void **state)
+{
+	static const char *const granted_before[] = { "a2", "b1", "b2", "b3" };
+	struct store *s = open_store();
+	struct spender p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof granted_before / sizeof granted_before[0]; i++)
+		confirm(granted_before[i], "released");
+	assert_true(spend(s, "h1", "d", 10, OVER_HOLD, &p));
+	assert_false(spend(s, "h2", "d", 1, OVER_HOLD, &p));
+	assert_false(spend(s, "h3", "b", 3, OVER_HOLD, &p)); /* behind it, for the moment */
+	assert_false(spend(s, "h4", "d", 1, OVER_HOLD, &p));
+	store_close(&s);
+	s = open_store();
+	pass(5000);
+	assert_int_equal(GRANTED("h2") + GRANTED("h4"), 0);
+	assert_int_equal(GRANTED("h3"), 1);
+	assert_int_equal(count_rows("SELECT used FROM limit_use JOIN limits ON id = limit_id WHERE key = 'app=b'"
+				    " ORDER BY slot DESC LIMIT 1"), 3);
+	confirm("h3", "released");
+	pass(62000);
+	assert_int_equal(GRANTED("h2") + GRANTED("h4"), 2);
+	confirm("h2", "released");
+	confirm("h4", "released");
+	assert_int_equal(count_rows("SELECT count(*) FROM held_charges"), 0);
+	store_close(&s);
+	boot += 100000;
+}
+
 static void
 clean_up(void)
 {
 	static const char *const names[] = { "", ".lock", "-wal", "-shm" };
-	char path[700];
+	char path[300];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		snprintf(path, sizeof path, "%s%s", url + strlen("sqlite:"), names[i]);
@@ -805,14 +963,18 @@ static const struct CMUnitTest all[] = {
 	cmocka_unit_test(limit_holds_and_comes_back),
 	cmocka_unit_test(threads_never_overshoot),
 	cmocka_unit_test(many_limits_for_one_message),
+	cmocka_unit_test(reserves_are_held_back),
 };
 static const struct CMUnitTest kept[] = {
 	cmocka_unit_test(a_bad_message_fails_alone),
 	cmocka_unit_test(old_rows_are_deleted),
 	cmocka_unit_test(held_mail_goes_in_turn),
+	cmocka_unit_test(reserves_survive_a_restart),
+	cmocka_unit_test(held_mail_leaves_reserves),
 };
 static const struct CMUnitTest sqlite[] = {
 	cmocka_unit_test(readers_see_present_use),
+	cmocka_unit_test(readers_see_reserves),
 	cmocka_unit_test(strange_clocks_are_said),
 	cmocka_unit_test(use_survives_restart_and_clock),
 	cmocka_unit_test(moved_file_is_noticed),
