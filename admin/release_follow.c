@@ -266,16 +266,16 @@ say_counts(const struct operator_request *requests, size_t n)
 	text_free(&t);
 }
 
-/* Tells the daemon, and gives it time to take it up. */
+/* Tells the daemon of the messages from `first` up to `end`; the last request's id, if any, in
+ * last_r. */
 static void
-confirm(struct releaser *r, struct operator *o)
+confirm(struct releaser *r, struct operator *o, size_t first, size_t end, char last_r[ID_LENGTH + 1])
 {
 	struct operator_request requests[ROUND_MAX];
 	const char *error;
-	char text[400];
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = first; i < end; i++)
 		if (r->list[i].what != NULL)
 			requests[n++] = (struct operator_request){
 				.who = "postern release", .what = r->list[i].what, .message_id = r->list[i].id,
@@ -289,7 +289,24 @@ confirm(struct releaser *r, struct operator *o)
 	}
 	CRASH_POINT("release-after-confirm");
 	say_counts(requests, n);
-	(void)operator_wait(o, requests[n - 1].id, WAIT_MS, text, sizeof text);
+	snprintf(last_r, ID_LENGTH + 1, "%s", requests[n - 1].id);
+}
+
+/* Some after the other, so that little is in doubt when all of this is killed. 0, or -1: the end. */
+static int
+ask_all(struct releaser *r, struct operator *o)
+{
+	char last[ID_LENGTH + 1] = "", text[400];
+	size_t first = 0, next = 0;
+	int rc = 0;
+
+	for (; rc == 0 && first < r->n && !r->has_failed; first = next) {
+		rc = ask(r, first, &next);
+		confirm(r, o, first, next, last);
+	}
+	if (last[0] != '\0')
+		(void)operator_wait(o, last, WAIT_MS, text, sizeof text);
+	return rc;
 }
 
 /* One look and what follows from it; *n_r: how many there were to do. 0, or -1: the end. */
@@ -298,7 +315,6 @@ go_round(struct releaser *r, size_t *n_r)
 {
 	struct operator *o = NULL;
 	char error[512];
-	size_t next = 0;
 	int rc = 0;
 
 	*n_r = 0;
@@ -310,9 +326,7 @@ go_round(struct releaser *r, size_t *n_r)
 		complain(r, error);
 	if (o != NULL && leave_out_pending(r, o) == 0) {
 		*n_r = r->n;
-		while (rc == 0 && next < r->n && !r->has_failed)
-			rc = ask(r, next, &next);
-		confirm(r, o);
+		rc = ask_all(r, o);
 	}
 	operator_close(&o);
 	return rc;

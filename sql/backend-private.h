@@ -37,6 +37,7 @@ enum statement {
 };
 
 struct flood;
+struct served;
 
 struct backend {
 	struct db *db;            /* NULL: must be opened anew */
@@ -50,6 +51,9 @@ struct backend {
 	int n_queues;             /* in which they waited then */
 	int64_t queue_limit;      /* the queue to go on behind, 0: from the first */
 	char *queue_app;
+	struct served *served;    /* held.c: when each queue was served */
+	size_t n_served;
+	int64_t stamps;
 	/* Loads what many charges need at once; NULL where it is loaded one by one. */
 	enum db_result (*load_all)(struct backend *b, const struct charge *charges, size_t n);
 	_Atomic uint64_t near_percent;
@@ -98,6 +102,9 @@ enum db_result held_next_relay(struct db *db, char relay[HELD_RELAY_SIZE]);
 /* The store is one relay's alone: what it holds under an earlier name is held under the present
  * one. Outside of a transaction. 0, or -1. */
 int held_adopt(struct backend *b);
+
+/* Frees what held.c remembers. */
+void held_free(struct backend *b);
 
 /* Whether held_grant() has something to do. */
 bool held_may_wait(const struct backend *b);

@@ -25,11 +25,21 @@
 /* The MTA has put a message into its hold queue when it is that old. */
 #define SETTLED_MS 2000
 
+/* When a queue last had one of its messages go. */
+struct served {
+	int64_t limit_id;
+	char *app;
+	int64_t stamp;
+};
+#define SERVED_MAX 4096
+
 struct candidate {
 	int64_t number;
 	const char *id;
+	int64_t limit_id;         /* its queue: what it waits for, and its app */
 	const char *app, *tenant;
 	int turn;                 /* its place in its queue */
+	int64_t stamp;            /* when its queue was served, 0: long ago */
 	struct charge *charges;
 	size_t n_charges;
 };
@@ -106,12 +116,65 @@ held_may_wait(const struct backend *b)
 	return b->may_wait;
 }
 
+static struct served *
+find_served(struct backend *b, int64_t limit_id, const char *app)
+{
+	for (size_t i = 0; i < b->n_served; i++)
+		if (b->served[i].limit_id == limit_id && strcmp(b->served[i].app, app) == 0)
+			return &b->served[i];
+	return NULL;
+}
+
+static void
+forget_served(struct backend *b)
+{
+	for (size_t i = 0; i < b->n_served; i++)
+		free(b->served[i].app);
+	free(b->served);
+	b->served = NULL;
+	b->n_served = 0;
+}
+
+void
+held_free(struct backend *b)
+{
+	forget_served(b);
+	free(b->queue_app);
+	b->queue_app = NULL;
+}
+
+/* What is forgotten, because memory is short or the queues are many, is a turn. */
+static void
+note_served(struct backend *b, const struct candidate *c)
+{
+	struct served *s = find_served(b, c->limit_id, c->app);
+
+	if (s == NULL && b->n_served == SERVED_MAX)
+		forget_served(b);
+	if (s == NULL && b->n_served % 64 == 0) {
+		s = realloc(b->served, (b->n_served + 64) * sizeof *s);
+		if (s == NULL)
+			return;
+		b->served = s;
+		s = NULL;
+	}
+	if (s == NULL) {
+		s = &b->served[b->n_served];
+		*s = (struct served){.limit_id = c->limit_id, .app = strdup(c->app)};
+		if (s->app == NULL)
+			return;
+		b->n_served++;
+	}
+	s->stamp = ++b->stamps;
+}
+
 /* The oldest of one queue. */
 static enum db_result
 collect_queue(struct grant *g, int64_t limit_id, const char *app)
 {
 	struct db_query *q = g->b->query[HELD_OLDEST];
 	int most = g->b->n_queues < GRANTS_MAX ? GRANTS_MAX / (g->b->n_queues + 1) : 1, i = 0, turn = 0;
+	const struct served *served = find_served(g->b, limit_id, app);
 	enum db_result rc;
 
 	db_bind_text(q, &i, g->b->options.relay);
@@ -122,7 +185,8 @@ collect_queue(struct grant *g, int64_t limit_id, const char *app)
 	while ((rc = db_step(q)) == DB_ROW && g->n < GRANTS_MAX)
 		g->candidate[g->n++] = (struct candidate){
 			.number = db_int(q, 0), .id = arena_string(g->arena, db_text(q, 1)), .turn = turn++,
-			.app = app, .tenant = arena_string(g->arena, db_text(q, 2)),
+			.limit_id = limit_id, .app = app, .tenant = arena_string(g->arena, db_text(q, 2)),
+			.stamp = served == NULL ? 0 : served->stamp,
 		};
 	db_reset(q);
 	return rc == DB_ROW ? DB_DONE : rc;
@@ -216,7 +280,8 @@ read_charges(struct grant *g, struct candidate *c)
 	return rc == DB_ROW ? DB_DONE : rc;
 }
 
-/* Those with the same place in their queue by age, then those behind them. */
+/* Those with the same place in their queue, first the one whose queue was not served for
+ * longest, then by age; then those behind them. */
 static int
 compare(const void *a, const void *b)
 {
@@ -224,6 +289,8 @@ compare(const void *a, const void *b)
 
 	if (x->turn != y->turn)
 		return x->turn < y->turn ? -1 : 1;
+	if (x->stamp != y->stamp)
+		return x->stamp < y->stamp ? -1 : 1;
 	return (x->number > y->number) - (x->number < y->number);
 }
 
@@ -326,9 +393,10 @@ consider(struct grant *g, struct candidate *c)
 	enum db_result rc = DB_DONE;
 	struct counter **counters = weigh(g, c, &rc);
 
-	if (counters == NULL)
+	if (counters == NULL || !has_room(g, c, counters))
 		return rc;
-	return has_room(g, c, counters) ? let_go(g->b, c, counters, "") : DB_DONE;
+	note_served(g->b, c);
+	return let_go(g->b, c, counters, "");
 }
 
 /* All charges of all candidates at once, where the backend can load them so. */

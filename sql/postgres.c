@@ -722,7 +722,7 @@ postgres_close(void *backend)
 	connector_free(&p->connector);
 	usage_free(&p->b.usage);
 	events_free(&p->b);
-	free(p->b.queue_app);
+	held_free(&p->b);
 	free(p->locked);
 	free(p->url);
 	free(p->relay);

@@ -267,7 +267,7 @@ sqlite_close(void *backend)
 	events_free(&s->b);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
-	free(s->b.queue_app);
+	held_free(&s->b);
 	free(s->url);
 	free(s);
 }

@@ -247,14 +247,15 @@ def check(run, name):
         for r in (r for r in rows if r["app"] == app):
             assert r["charged"] >= last, "%s: %s of %s overtook" % (name, r["subject"], app)
             last = r["charged"] if r["verdict"] == "hold" else last
+    acts = {a["what"]: a["n"] for a in run.audit("SELECT what, count(*) AS n FROM acts GROUP BY what")}
     states = {}
     for r in rows:
         states[r["state"]] = states.get(r["state"], 0) + 1
     delays = sorted(m["time"] - next(r["charged"] for r in rows if r["subject"] == g and r["state"] == "released") / 1000
                     for m, g in zip(run.stand_in.messages, got)
                     if any(r["subject"] == g and r["state"] == "released" for r in rows))
-    print("%s: %d sent, all arrived once; %s; %s; grant to arrival median %.2f s, most %.2f s; posternd died %d times, "
-          "postern-unhold %d" % (name, len(run.sent), "; ".join(report), states, delays[len(delays) // 2], delays[-1],
+    print("%s: %d sent, all arrived once; %s; %s, confirmed %s; grant to arrival median %.2f s, most %.2f s; posternd died %d times, "
+          "postern-unhold %d" % (name, len(run.sent), "; ".join(report), states, acts, delays[len(delays) // 2], delays[-1],
                                  len(run.daemon.deaths), len(run.unhold.deaths)))
     return rows
 
@@ -283,6 +284,7 @@ def great(build):
         shared = threading.Thread(target=lambda: (run.send("left", ["left-%d" % i for i in range(55)], sessions=1),
                                                   run.send("right", ["right-%d" % i for i in range(8)], sessions=1)))
         shared.start()
+        time.sleep(12)  # so that they take turns before anything is killed; who had a turn is not kept
         run.send("batch", ["batch-first-%d" % i for i in range(600)], per_second=30)
         shared.join()
         assert run.count("state <> 'waiting'") == 0 and run.count("app = 'batch'") == 0
@@ -314,7 +316,7 @@ def great(build):
 
 # Where each program dies, in turn: at its first, second, third ... pass of the point.
 POINTS = {
-    "posternd": ["admit-before-commit:70", "admit-after-commit:9", "admit-before-commit:5", "admit-after-commit:4"],
+    "posternd": ["admit-before-commit:90", "admit-after-commit:60", "admit-before-commit:9", "admit-after-commit:7"],
     "unhold": ["unhold-before-deliver:1", "unhold-before-answer:1", "unhold-before-deliver:2", "unhold-before-answer:2"],
     "release": ["", "", "release-asked:1", "release-before-confirm:1", "release-after-confirm:1", "release-asked:2",
                 "release-after-confirm:2"],
@@ -338,7 +340,6 @@ def small(build):
         assert granted > 0 and run.count("app = 'batch' AND state = 'waiting'") >= waiting, "granted to nobody"
         run.wait_for_end(240)
         check(run, "small")
-        assert run.count("state = 'gone'") < 20
         left = {k: v for k, v in run.points.items() if v}
         assert not left, "not reached: %s" % left
     finally:

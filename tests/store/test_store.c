@@ -374,6 +374,43 @@ held_mail_goes_in_turn(void **state)
 	assert_int_equal(count_rows("SELECT count(*) FROM held_charges WHERE granted = 0"), 0);
 	assert_int_equal(count_rows("SELECT count(*) FROM held_charges"), 8);
 	assert_true(send_held(s, "last", "a", 1));
+	confirm("a2", "released");
+	confirm("b1", "released");
+	confirm("b2", "released");
+	confirm("b3", "released");
+	store_close(&s);
+	boot += 7200000;
+}
+
+#define BEFORE(one, other) count_rows("SELECT count(*) FROM held x, held y WHERE x.message_id = '" one \
+	"' AND y.message_id = '" other "' AND x.granted_time < y.granted_time")
+
+/* Also where room comes back for one message at a time. */
+static void
+apps_take_turns_one_by_one(void **state)
+{
+	struct store *s = open_store();
+	static const char *const firsts[] = {"f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9"};
+	static const char *const held[][2] = {
+		{"ta1", "a"}, {"ta2", "a"}, {"ta3", "a"}, {"ta4", "a"}, {"tb1", "b"}, {"tb2", "b"},
+	};
+	const struct timespec tick = { .tv_nsec = 300000000 };
+
+	(void)state;
+	for (int i = 0; i < 10; i++, boot += 1100, wall += 1100)
+		assert_true(send_held(s, firsts[i], "a", 1));
+	for (int i = 0; i < 6; i++)
+		assert_false(send_held(s, held[i][0], held[i][1], 1));
+	boot += 47000, wall += 47000;
+	for (int i = 0; i < 60 && count_rows("SELECT count(*) FROM held WHERE state = 'waiting'") > 0; i++) {
+		boot += 500, wall += 500;
+		nanosleep(&tick, NULL);
+	}
+	assert_int_equal(count_rows("SELECT count(*) FROM held WHERE state = 'granted' AND message_id LIKE 't%'"), 6);
+	assert_int_equal(BEFORE("ta1", "ta2") + BEFORE("ta2", "ta3") + BEFORE("ta3", "ta4") + BEFORE("tb1", "tb2"), 4);
+	assert_int_equal(BEFORE("tb1", "ta2") + BEFORE("tb2", "ta3"), 2);
+	for (int i = 0; i < 6; i++)
+		confirm(held[i][0], "released");
 	store_close(&s);
 	boot += 7200000;
 }
@@ -971,6 +1008,7 @@ static const struct CMUnitTest kept[] = {
 	cmocka_unit_test(held_mail_goes_in_turn),
 	cmocka_unit_test(reserves_survive_a_restart),
 	cmocka_unit_test(held_mail_leaves_reserves),
+	cmocka_unit_test(apps_take_turns_one_by_one),
 };
 static const struct CMUnitTest sqlite[] = {
 	cmocka_unit_test(readers_see_present_use),
