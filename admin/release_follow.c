@@ -48,6 +48,7 @@ struct granted {
 	char queue_id[80];
 	int64_t granted_time;
 	const char *what;         /* what is to be confirmed, NULL: it is to be asked for, or not known */
+	bool is_missing;          /* so far */
 	bool is_leased;           /* can be late */
 };
 
@@ -93,7 +94,7 @@ add(void *context, const struct store_held *h)
 
 	if (r->n == ROUND_MAX)
 		return 1;
-	*g = (struct granted){.granted_time = h->granted_time, .is_leased = !is_missing && h->who[0] == '\0'};
+	*g = (struct granted){.granted_time = h->granted_time, .is_missing = is_missing, .is_leased = !is_missing && h->who[0] == '\0'};
 	snprintf(g->id, sizeof g->id, "%s", h->id);
 	snprintf(g->queue_id, sizeof g->queue_id, "%s", h->queue_id);
 	if (h->queue_id[0] == '\0' || h->is_superseded || (is_missing && age > MISSING_MS))
@@ -196,7 +197,7 @@ take_answer(struct releaser *r, struct granted *g, const char *line)
 	if (strcmp(line, "released") == 0)
 		g->what = "released";
 	else if (strcmp(line, "not-held") == 0)
-		g->what = now(r) - g->granted_time > MISSING_MS ? "gone" : "missing";
+		g->what = now(r) - g->granted_time > MISSING_MS ? "gone" : g->is_missing ? NULL : "missing";
 	else if (strncmp(line, "failed ", 7) == 0)
 		mta_failed(r, line + 7);
 	else
