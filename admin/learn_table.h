@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Numbers for texts: a bounded set of strings, each with the number of its first
- * use. For postern learn; one thread at a time.
+ * use. For postern learn and report; one thread at a time.
  */
 #ifndef POSTERN_ADMIN_LEARN_TABLE_H
 #define POSTERN_ADMIN_LEARN_TABLE_H

@@ -6,6 +6,7 @@ dist_man_MANS += doc/postern.1 doc/postern-audit.5 doc/postern.yaml.5 doc/poster
 guidedir = $(docdir)/guide
 dist_guide_DATA = \
 	doc/guide/README.md \
+	doc/guide/asking.md \
 	doc/guide/audit.md \
 	doc/guide/dkim.md \
 	doc/guide/failures.md \

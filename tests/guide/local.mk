@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 EXTRA_DIST += \
+	tests/guide/asked.py \
 	tests/guide/fortnight.py \
 	tests/guide/pages.py \
 	tests/guide/week.py

@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the guide's pages on rules and on learning show is so. usage: pages.py GUIDE BUILD FOLDER
+"""What the guide's pages on rules, on learning and on the audit show is so. usage: pages.py GUIDE BUILD FOLDER
 
 In each page, from the top: a policy in ```yaml is in force from there on, one that begins
 with "rules:" takes the place of the rules of the last; ```eml NAME is a saved message;
 ```diff is applied to the policy in force and makes new.yaml; the commands in ```console
 print exactly what stands below them; ```text below ```sql is what the query finds in the
-audit of a week (week.py). learn.md has an audit of its own (class LearnPage). Tables whose last column is Matches or Result are put to
+audit of a week (week.py). learn.md has an audit of its own (class LearnPage), and so has asking.md, where ```text
+NAME.sql is the answer to that file of sql/queries (class AskingPage). Tables whose last column is Matches or Result are put to
 postern explain, a row at a time. And the JSON of simulate and explain ID has the members
 that postern(1) lists."""
 
@@ -19,15 +20,18 @@ import sqlite3
 import subprocess
 import sys
 
+import asked
 import fortnight
 import week
+import posterntest  # noqa: E402: week knows where
+import schema  # noqa: E402
 
 PAGES = ("rules.md", "simulate.md", "refusals.md")
 APPS = {"crm": week.CRM, "payroll": week.PAYROLL, "legal": week.LEGAL, "printers": week.PRINTER}
 NOTHING = {"verdict": "nothing", "reason": "", "trace": [], "recipients": []}
 failed = []
-counts = {"rows": 0, "commands": 0, "queries": 0, "recipes": 0, "excerpts": 0}
-LEAST = {"rows": 70, "commands": 16, "queries": 2, "recipes": 8, "excerpts": 3}
+counts = {"rows": 0, "commands": 0, "queries": 0, "recipes": 0, "excerpts": 0, "questions": 0}
+LEAST = {"rows": 70, "commands": 19, "queries": 2, "recipes": 8, "excerpts": 3, "questions": 17}
 
 
 def fail(page, line, text):
@@ -62,9 +66,12 @@ class Page:
     def run(self, words):
         """What a command of the page prints, paths as on the page."""
         words[0] = os.path.join(self.build, words[0])
-        if words[1] in ("check", "explain") and "-c" not in words:
+        if words[1] in ("check", "explain", "export") and "-c" not in words:
             words[2:2] = ["-c", "postern.yaml"]
+        if words[1] == "report":
+            words += ["-c", "postern.yaml"]
         said = subprocess.run(words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout.decode()
+        said = said.replace("\r\n", "\n")
         return re.sub(r"(?m)^postern\.yaml:", "/etc/postern/postern.yaml:", said)
 
     # ---- fenced blocks
@@ -277,6 +284,49 @@ class LearnPage(Page):
         counts["excerpts"] += 1
 
 
+class AskingPage(Page):
+    """The page on the audit. Its first policy makes the audit (asked.py); then each of sql/queries is asked. Where "..."
+    ends what stands on the page, more follows."""
+
+    def __init__(self, name, build, folder):
+        super().__init__(name, build, folder, "")
+        self.waiting = schema.queries()
+
+    def set_policy(self, text, name="postern.yaml"):
+        self.write(name, text + "\ndatabase: sqlite:asked.db\n")
+
+    def yaml(self, line, text):
+        super().yaml(line, text)
+        asked.make(self.build, self.folder, text)
+
+    def block(self, line, info, text):
+        name = info[len("text "):-len(".sql")]
+        if not info.startswith("text ") or not info.endswith(".sql"):
+            super().block(line, info, text)
+        elif name not in self.waiting:
+            fail(self.name, line, "there is no %s.sql, or it was asked before" % name)
+        else:
+            self.answer(line, self.waiting.pop(name), text)
+
+    def answer(self, line, path, text):
+        db = sqlite3.connect("file:%s?mode=ro" % self.path("asked.db"), uri=True)
+        with open(path) as f:
+            query = db.execute(f.read())
+        rows = [[column[0] for column in query.description]] + query.fetchall()
+        said = [" ".join("" if x is None else str(x) for x in row) for row in rows]
+        wanted = squeeze(text)
+        found = squeeze("\n".join(said))
+        if wanted and wanted[-1] == "...":
+            found = found[:len(wanted) - 1] + ["..."] * (len(found) >= len(wanted))
+        if found != wanted or len(wanted) < 2:
+            fail(self.name, line, "%s finds\n%s" % (os.path.basename(path), "\n".join(said)))
+        counts["questions"] += 1
+
+    def end(self):
+        for name in self.waiting:
+            fail(self.name, 0, "%s.sql is not asked" % name)
+
+
 # ---- postern(1)
 
 def documented(manual, section):
@@ -317,6 +367,18 @@ def main():
         LearnPage("learn.md", build, learning).read(text.split("\n"))
     except RuntimeError as error:
         failed.append("learn.md: ... %s" % str(error)[-1000:])
+    asking = os.path.join(folder, "asking")
+    os.makedirs(asking, exist_ok=True)
+    shutil.copy(os.path.join(folder, "accepted-domains.csv"), asking)
+    posterntest.make_key(asking, "key.pem")
+    with open(os.path.join(guide, "asking.md")) as f:
+        text = f.read()
+    try:
+        questions = AskingPage("asking.md", build, asking)
+        questions.read(text.split("\n"))
+        questions.end()
+    except RuntimeError as error:
+        failed.append("asking.md: ... %s" % str(error)[-1000:])
     with open(os.path.join(guide, "..", "postern.1")) as f:
         check_members(page, f.read())
     for name, least in LEAST.items():
@@ -324,7 +386,7 @@ def main():
             failed.append("only %d %s were found" % (counts[name], name))
     for text in failed:
         print(text)
-    print(", ".join("%d %s" % (counts[name], name) for name in counts) + " of the pages on rules and learning")
+    print(", ".join("%d %s" % (counts[name], name) for name in counts) + " of the pages on rules, learning and the audit")
     sys.exit(1 if failed else 0)
 
 

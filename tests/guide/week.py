@@ -13,6 +13,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import posterntest as pt  # noqa: E402
+import schema  # noqa: E402
 
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CRM = ("10.1.2.3", "crm@contoso.com")
@@ -82,7 +83,7 @@ class Client(pt.MilterClient):
 
 
 def send(path, n, row):
-    """The id in the refusal, "" where it was taken."""
+    """The id in the refusal, "" where it was taken. who: client, envelope sender and, where there are, TLS and certificate."""
     _, who, to, sender, subject, size = row
     body = subject + "\r\n" + ("x" * 70 + "\r\n") * (size // 72 + 1)
     raw = "From: %s\r\nTo: %s\r\nSubject: %s\r\nMessage-ID: <%d@week>\r\n\r\n%s" % (sender, to, subject, n, body)
@@ -90,6 +91,9 @@ def send(path, n, row):
     client.queue_id = b"4C%03X00%04X" % (n % 4096, n * 977 % 65536)
     try:
         client.open(who[0])
+        if len(who) > 2:
+            names = ("{tls_version}", "{cert_subject}")
+            client.packet(b"D", b"M" + "".join("%s\0%s\0" % pair for pair in zip(names, who[2:])).encode())
         client.message(who[1], [to], raw.encode())
     finally:
         client.close()
@@ -116,15 +120,15 @@ def put_in_time(database, rows, refused):
     db.close()
 
 
-def make(build, folder, policy):
+def make(build, folder, policy, name="week", rows=None):
     """The audit of the week as folder/week.db; policy: the text of the file in force."""
     socket_path = os.path.join(folder, "m.sock")
-    database = os.path.join(folder, "week.db")
-    path = os.path.join(folder, "week.yaml")
+    database = os.path.join(folder, name + ".db")
+    path = os.path.join(folder, name + ".yaml")
     with open(path, "w") as f:
-        f.write(re.sub(r"(?m)^listen:.*$", "listen: unix:" + socket_path, policy) + "database: sqlite:week.db\n")
+        f.write(re.sub(r"(?m)^listen:.*$", "listen: unix:" + socket_path, policy) + "database: sqlite:%s.db\n" % name)
     daemon = pt.Posternd(os.path.join(build, "posternd"), path, socket_path, os.path.join(folder, "log")).start()
-    rows, refused = schedule(), {}
+    rows, refused = rows or schedule(), {}
     try:
         for n, row in enumerate(rows):
             refusal = send(socket_path, n, row)
@@ -135,4 +139,6 @@ def make(build, folder, policy):
     if status != 0:
         raise RuntimeError("posternd ended with %d:\n%s" % (status, daemon.log()))
     put_in_time(database, rows, refused)
+    with sqlite3.connect(database) as db:
+        db.executescript(schema.views("sqlite"))
     return database
