@@ -31,6 +31,8 @@ postern_SOURCES = \
 	admin/explain.c admin/explain.h admin/explain_past.c \
 	admin/export.c admin/export_row.c admin/export_row.h \
 	admin/learn.c \
+	admin/limits.c admin/limits.h admin/limits_act.c admin/limits_collect.c admin/limits_find.c \
+	admin/limits_print.c \
 	admin/main.c \
 	admin/migrate.c \
 	admin/output.c admin/output.h \

@@ -21,6 +21,7 @@ static const struct {
 	{"export", command_export, "write rows of the audit as CSV or JSON lines"},
 	{"learn", command_learn, "draft a policy from the mail of the last two weeks"},
 	{"migrate", command_migrate, "make the tables on a database server, or bring them up to date"},
+	{"limits", command_limits, "how full the limits are; empty one, or add to it for a time"},
 	{"release", command_release, "held mail: list it, let it go at once, or in its turn"},
 	{"report", command_report, "say who does not come back after a 451"},
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},

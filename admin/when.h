@@ -15,6 +15,16 @@
  * is none of these. */
 int when_parse(const char *s, int64_t now_ms, int64_t *r);
 
+/* When something ends: "15:40" (the next time that it is so late here), "2026-11-17T15:40" (here),
+ * "2026-11-17T15:40:00Z", "+2h" (from now). Likewise. */
+int when_parse_end(const char *s, int64_t now_ms, int64_t *r);
+
+/* For people, in the time zone of this process: "15:40" today, "tomorrow 15:40", "Nov 17 15:40". */
+const char *when_clock(int64_t ms, int64_t now_ms, char buf[WHEN_SIZE]);
+
+/* How long, in few characters: "40s", "34m", "5h", "3d", rounded. */
+const char *when_span(int64_t ms, char buf[WHEN_SIZE]);
+
 /* "2026-11-17T08:30:00Z". */
 const char *when_format(int64_t ms, char buf[WHEN_SIZE]);
 

@@ -31,6 +31,12 @@ limit_unit_name(enum unit unit)
 }
 
 const char *
+limit_key_name(enum limit_key key)
+{
+	return key_names[key];
+}
+
+const char *
 limit_over_name(enum over over)
 {
 	return over_names[over];
@@ -236,8 +242,8 @@ read_rest(struct reader *r, struct limit *l)
 	}
 }
 
-static const char *
-period_name(struct arena *a, uint32_t period)
+const char *
+limit_period_name(struct arena *a, uint32_t period)
 {
 	if (period == MINUTE)
 		return "minute";
@@ -268,7 +274,7 @@ limit_parse(struct arena *a, const char *text, const char *scope, const struct t
 		return -1;
 	}
 	l->name = arena_printf(a, "%s/%s-per-%s%s%s", owner == NULL ? scope : owner + 1, unit_names[l->unit],
-			       period_name(a, l->period), l->key == LIMIT_PER_SCOPE ? "" : "-per-",
+			       limit_period_name(a, l->period), l->key == LIMIT_PER_SCOPE ? "" : "-per-",
 			       l->key == LIMIT_PER_SCOPE ? "" : key_names[l->key]);
 	return 0;
 }
@@ -530,12 +536,12 @@ limit_decision(struct message *m, const struct charge *c)
 	else if (d.verdict == VERDICT_HOLD)
 		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s; held until there is room, %s",
 				      message_who(m), (unsigned long long)c->used, (unsigned long long)charge_count(c),
-				      unit_names[c->unit], period_name(m->arena, c->period), of,
+				      unit_names[c->unit], limit_period_name(m->arena, c->period), of,
 				      reserve_text(m->arena, c), queue_text(m->arena, c->waiting));
 	else
 		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s; try again in %s", message_who(m),
 				      (unsigned long long)c->used, (unsigned long long)charge_count(c), unit_names[c->unit],
-				      period_name(m->arena, c->period), of, reserve_text(m->arena, c),
+				      limit_period_name(m->arena, c->period), of, reserve_text(m->arena, c),
 				      wait_text(m->arena, c->retry_ms));
 	return d;
 }

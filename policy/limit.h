@@ -58,6 +58,13 @@ bool limit_is_above(const struct limit *l, uint64_t most, uint32_t seconds);
 const char *limit_unit_name(enum unit unit);
 const char *limit_over_name(enum over over);
 
+/* "sender": what stands before "=" in the keys of its counters; "app" for a limit
+ * that has one counter alone, whose key is "". */
+const char *limit_key_name(enum limit_key key);
+
+/* "minute", "15-minutes", ...; in the arena, or static. */
+const char *limit_period_name(struct arena *a, uint32_t seconds);
+
 struct message;
 struct recipient;
 struct decision;

@@ -74,6 +74,13 @@ counter_read(struct counter_queries *q, const struct charge *c, struct window *w
 	return rc == DB_ROW ? 0 : -1;
 }
 
+/* The limits' clock and that of the wall are not read at once. */
+static int64_t
+to_second(int64_t ms)
+{
+	return (ms + 500) / 1000 * 1000;
+}
+
 /* ---- all counters */
 
 /* How many wait for a counter, by its number. */
@@ -150,7 +157,7 @@ end_counter(struct counters *x)
 	c->now_ms = x->now;
 	if (x->boost_until <= x->now)
 		c->boost = 0;
-	c->boost_until = c->boost == 0 ? 0 : x->wall + (x->boost_until - x->now);
+	c->boost_until = c->boost == 0 ? 0 : to_second(x->wall + (x->boost_until - x->now));
 	says = c->boost > 0 || c->waiting > 0 || c->is_reached ||
 	       window_used(&c->window, window_slot(x->now, c->period)) > 0;
 	x->id = 0;
@@ -215,15 +222,17 @@ static const char *const spent_by[] = {
 	[STORE_BY_APP] = "m.app", [STORE_BY_SENDER] = "m.sender", [STORE_BY_CLIENT] = "m.client",
 };
 
-/* With an app its messages are walked, otherwise all of the time. */
+/* With an app its messages are walked, otherwise all of the time; since the last reset.
+ * CROSS JOIN: SQLite would walk the charges of all of the audit. */
 static struct db_query *
 prepare_spenders(struct reader *r, const struct store_spent *what)
 {
-	char sql[500];
+	char sql[600];
 
-	snprintf(sql, sizeof sql, "SELECT %s, sum(c.amount) FROM messages m JOIN charges c ON c.message_id = m.id"
-		 " WHERE m.time >= ? AND %s c.name = ? AND c.key = ? AND c.charged = 1"
-		 " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?", spent_by[what->by], what->app[0] == '\0' ? "" : "m.app = ? AND");
+	snprintf(sql, sizeof sql, "SELECT %s, sum(c.amount) FROM messages m CROSS JOIN charges c"
+		 " WHERE c.message_id = m.id AND m.time >= ?1 AND m.time >= coalesce((SELECT max(applied_time) FROM acts WHERE what = 'reset'"
+		 " AND limit_name = ?2 AND key = ?3), 0)%s AND c.name = ?2 AND c.key = ?3 AND c.charged = 1"
+		 " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?4", spent_by[what->by], what->app[0] == '\0' ? "" : " AND m.app = ?5");
 	return db_prepare(r->db, sql);
 }
 
@@ -238,11 +247,11 @@ reader_spenders(void *reader, const struct store_spent *what,
 
 	if (q != NULL) {
 		db_bind_int(q, &i, what->since);
-		if (what->app[0] != '\0')
-			db_bind_text(q, &i, what->app);
 		db_bind_text(q, &i, what->name);
 		db_bind_text(q, &i, what->key);
 		db_bind_int(q, &i, what->max);
+		if (what->app[0] != '\0')
+			db_bind_text(q, &i, what->app);
 	}
 	while (rc == 0 && (step = db_step(q)) == DB_ROW)
 		rc = each(context, db_text(q, 0), (uint64_t)db_int(q, 1));
@@ -274,7 +283,7 @@ reader_boosts(void *reader, const struct clock *clock, int (*each)(void *context
 		const struct store_boost b = {
 			.name = db_text(q, 0), .key = db_text(q, 1), .scope = db_text(q, 2), .unit = (enum unit)db_int(q, 3),
 			.period = (uint32_t)db_int(q, 4), .count = (uint64_t)db_int(q, 5), .boost = (uint64_t)db_int(q, 6),
-			.until = wall + (db_int(q, 7) - now), .who = db_text(q, 8), .time = db_int(q, 9),
+			.until = to_second(wall + (db_int(q, 7) - now)), .who = db_text(q, 8), .time = db_int(q, 9),
 		};
 
 		rc = each(context, &b);

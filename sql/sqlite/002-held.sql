@@ -30,7 +30,7 @@ CREATE TABLE acts (
 	applied_time INTEGER, result TEXT
 );
 CREATE INDEX acts_time ON acts (time);
-CREATE INDEX acts_applied ON acts (applied_time);
+CREATE INDEX acts_limit ON acts (limit_name, key, applied_time);
 
 -- Limits that came near, were reached, were free again; see sql/events.c.
 CREATE TABLE events (
