@@ -63,7 +63,7 @@ struct limits_query {
 	const struct policy *policy;
 	struct store_reader *reader;
 	const char *app;          /* what concerns this app alone; "" for all */
-	const char *limit;        /* the limit of this name alone; "" for all */
+	const char *limit, *key;  /* the counter of these alone; limit "" and key NULL for all */
 	int keys;                 /* of a limit per key so many counters; the others are counted; 0: all */
 	bool with_spenders;       /* also of limits that are less than half full: each costs a walk through its messages */
 };

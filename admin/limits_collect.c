@@ -62,6 +62,12 @@ is_of(const struct limit *l, const struct store_counter *c)
 	return l->key == LIMIT_PER_SCOPE ? c->key[0] == '\0' : strncmp(c->key, name, n) == 0 && c->key[n] == '=';
 }
 
+static bool
+is_asked(const struct collector *x, const struct limit *l, const struct store_counter *c)
+{
+	return is_of(l, c) && (x->q->key == NULL || strcmp(x->q->key, c->key) == 0);
+}
+
 static struct limits_row *
 new_row(struct collector *x)
 {
@@ -250,13 +256,13 @@ add_limit(void *context, const struct limit *l)
 	int rc = 0;
 
 	for (struct read_counter *k = x->first; k != NULL; k = k->next)
-		n += is_of(l, &k->c);
+		n += is_asked(x, l, &k->c);
 	found = arena_array(x->l->arena, n + 1, sizeof *found);
 	if (found == NULL)
 		return -2;
 	n = 0;
 	for (struct read_counter *k = x->first; k != NULL; k = k->next)
-		if (is_of(l, &k->c))
+		if (is_asked(x, l, &k->c))
 			found[n++] = k;
 	qsort(found, n, sizeof *found, compare);
 	if (n == 0)

@@ -35,6 +35,7 @@ postern_SOURCES = \
 	admin/limits_print.c \
 	admin/main.c \
 	admin/migrate.c \
+	admin/notify.c admin/notify.h admin/notify_run.c admin/notify_state.c admin/notify_text.c \
 	admin/output.c admin/output.h \
 	admin/person.c admin/person.h \
 	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \

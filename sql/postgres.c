@@ -809,7 +809,7 @@ postgres_peek(void *backend, struct charge *charges, size_t n)
 	.reader_count = reader_count, .reader_limit = reader_limit, .reader_policy = reader_policy, \
 	.reader_held = reader_held, .reader_left = reader_left, \
 	.reader_counters = reader_counters, .reader_spenders = reader_spenders, .reader_boosts = reader_boosts, \
-	.reader_events = reader_events
+	.reader_events = reader_events, .reader_last_event = reader_last_event
 
 const struct store_ops store_postgres_ops = { .scheme = "postgresql://", OPS };
 const struct store_ops store_postgres_short_ops = { .scheme = "postgres://", OPS };

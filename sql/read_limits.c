@@ -309,19 +309,18 @@ read_event(struct db_query *q)
 }
 
 int
-reader_events(void *reader, const char *relay, int64_t after, int64_t since,
+reader_events(void *reader, const char *relay, int64_t after,
 	      int (*each)(void *context, const struct store_event *e), void *context, const char **error_r)
 {
 	struct reader *r = reader;
 	struct db_query *q = db_prepare(r->db, "SELECT number, time, relay, kind, limit_name, scope, key, unit, period, used, count,"
 		" boost, over, mode, app, tenant, message_id FROM events"
-		" WHERE number > ? AND time >= ? AND (relay = ?3 OR ?3 = '') ORDER BY number");
+		" WHERE number > ?1 AND (relay = ?2 OR ?2 = '') ORDER BY number");
 	enum db_result step = DB_FAILED;
 	int i = 0, rc = q == NULL ? -1 : 0;
 
 	if (q != NULL) {
 		db_bind_int(q, &i, after);
-		db_bind_int(q, &i, since);
 		db_bind_text(q, &i, relay);
 	}
 	while (rc == 0 && (step = db_step(q)) == DB_ROW) {
@@ -335,4 +334,12 @@ reader_events(void *reader, const char *relay, int64_t after, int64_t since,
 		*error_r = db_error(r->db);
 	db_finalize(&q);
 	return rc;
+}
+
+int64_t
+reader_last_event(void *reader)
+{
+	struct reader *r = reader;
+
+	return db_number(r->db, "SELECT coalesce(max(number), 0) FROM events");
 }

@@ -342,5 +342,5 @@ const struct store_ops store_sqlite_ops = {
 	.reader_refusals = reader_refusals, .reader_count = reader_count, .reader_limit = reader_limit,
 	.reader_policy = reader_policy, .reader_held = reader_held, .reader_left = reader_left,
 	.reader_counters = reader_counters, .reader_spenders = reader_spenders, .reader_boosts = reader_boosts,
-	.reader_events = reader_events,
+	.reader_events = reader_events, .reader_last_event = reader_last_event,
 };

@@ -106,7 +106,8 @@ struct store_ops {
 	int (*reader_boosts)(void *reader, const struct clock *clock,
 			     int (*each)(void *context, const struct store_boost *b), void *context,
 			     const char **error_r);
-	int (*reader_events)(void *reader, const char *relay, int64_t after, int64_t since,
+	int64_t (*reader_last_event)(void *reader);
+	int (*reader_events)(void *reader, const char *relay, int64_t after,
 			     int (*each)(void *context, const struct store_event *e), void *context,
 			     const char **error_r);
 };
@@ -142,7 +143,8 @@ int reader_spenders(void *reader, const struct store_spent *what,
 int reader_boosts(void *reader, const struct clock *clock,
 		int (*each)(void *context, const struct store_boost *b), void *context,
 		const char **error_r);
-int reader_events(void *reader, const char *relay, int64_t after, int64_t since,
+int64_t reader_last_event(void *reader);
+int reader_events(void *reader, const char *relay, int64_t after,
 		int (*each)(void *context, const struct store_event *e), void *context,
 		const char **error_r);
 

@@ -288,10 +288,16 @@ store_reader_boosts(struct store_reader *r, const struct clock *clock,
 }
 
 int
-store_reader_events(struct store_reader *r, const char *relay, int64_t after, int64_t since,
+store_reader_events(struct store_reader *r, const char *relay, int64_t after,
 		    int (*each)(void *context, const struct store_event *e), void *context, const char **error_r)
 {
-	return r->ops->reader_events(r->reader, relay, after, since, each, context, error_r);
+	return r->ops->reader_events(r->reader, relay, after, each, context, error_r);
+}
+
+int64_t
+store_reader_last_event(struct store_reader *r)
+{
+	return r->ops->reader_last_event(r->reader);
 }
 
 static void

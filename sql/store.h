@@ -312,11 +312,14 @@ struct store_event {
 	const char *app, *tenant, *message_id; /* whose message it was */
 };
 
-/* Calls `each` for every event after the one with this number and not before `since` (wall
- * time), in their order; of all relays where relay is "". Likewise. */
-int store_reader_events(struct store_reader *r, const char *relay, int64_t after, int64_t since,
+/* Calls `each` for every event after the one with this number, in their order; of all
+ * relays where relay is "". Likewise. */
+int store_reader_events(struct store_reader *r, const char *relay, int64_t after,
 			int (*each)(void *context, const struct store_event *e), void *context,
 			const char **error_r);
+
+/* The number of the last event; 0 for none, -1 on error. */
+int64_t store_reader_last_event(struct store_reader *r);
 
 /* How many messages are in the range; -1 on error. */
 int64_t store_reader_count(struct store_reader *r, const struct store_range *range);

@@ -676,10 +676,11 @@ readers_tell_all(void **state)
 	assert_true(seen.n >= 1);
 	assert_string_equal(seen.names, "read/messages-per-minute ann");
 	seen.names[0] = '\0';
-	assert_int_equal(store_reader_events(r, "", before, 0, see_event, &seen, &why), 7);
+	assert_int_equal(store_reader_events(r, "", before, see_event, &seen, &why), 7);
 	assert_string_equal(seen.names, "near:8/10 reached:9/10 ");
-	assert_int_equal(store_reader_events(r, "", seen.until, 0, see_event, &seen, &why), 0);
-	assert_int_equal(store_reader_events(r, "other", 0, 0, see_event, &seen, &why), 0);
+	assert_int_equal(store_reader_events(r, "", seen.until, see_event, &seen, &why), 0);
+	assert_int_equal(store_reader_events(r, "other", 0, see_event, &seen, &why), 0);
+	assert_int_equal(store_reader_last_event(r), number("SELECT max(number) FROM events"));
 	store_reader_close(&r);
 	store_close(&s);
 }
