@@ -127,22 +127,6 @@ go_on(const struct export *x)
 	return x->divisible && x->rows.len > SLICE_OCTETS ? 1 : 0;
 }
 
-/* Whether the message was charged: it is so for all of its limits or none. */
-static bool
-was_charged(const struct record *record, const struct charge *charges, size_t n)
-{
-	bool enforced = strcmp(record->mode, "enforce") == 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct charge c = charges[i];
-
-		c.enforced = enforced;
-		if (charge_stops(&c))
-			return false;
-	}
-	return true;
-}
-
 static int
 add_message(void *context, const struct record *record, const struct charge *charges, size_t n_charges)
 {
@@ -155,7 +139,6 @@ add_message(void *context, const struct record *record, const struct charge *cha
 		export_row(x->o->table, x->o->format, &row, &x->rows);
 		return go_on(x);
 	}
-	row.charged = was_charged(record, charges, n_charges);
 	n = what[0] == 'r' ? record->n_rcpt : what[0] == 's' ? record->n_signature : n_charges;
 	for (size_t i = 0; i < n; i++) {
 		row.number = (int64_t)i;

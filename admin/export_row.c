@@ -66,7 +66,7 @@ static const struct export_column signatures[] = {
 static const struct export_column charges[] = {
 	WHEN, OF_RECORD(app, TEXT), OF_RECORD(tenant, TEXT), OF_RECORD(verdict, TEXT), WHOSE, OF_CHARGE(name, TEXT),
 	OF_CHARGE(key, TEXT), OF_CHARGE(amount, UINT64), {"used_before", CHARGE, UINT64, offsetof(struct charge, used)},
-	OF_CHARGE(count, UINT64), OF_CHARGE(over, OVER), OF_CHARGE(exceeded, BOOL), OF_ROW(charged, BOOL),
+	OF_CHARGE(count, UINT64), OF_CHARGE(over, OVER), OF_CHARGE(exceeded, BOOL), OF_CHARGE(charged, BOOL),
 };
 
 static const struct export_column refusals[] = {

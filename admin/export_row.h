@@ -26,7 +26,6 @@ struct export_row {
 	const struct charge *charge;
 	const struct refusal *refusal;
 	int64_t number;            /* of the recipient, signature or charge in its message */
-	bool charged;
 	int64_t count, last_time;  /* of the refusal */
 };
 

@@ -73,6 +73,7 @@ struct charge {
 	uint64_t waiting;      /* over is hold: held messages before this one, which stand in its way */
 	bool exceeded;         /* used + amount + what is held back > charge_count(), or others wait */
 	int64_t retry_ms;      /* when exceeded: milliseconds until it would fit; -1: never */
+	bool charged;          /* as store_reader_messages() finds it: at once, or when held mail was let go */
 	bool is_told;          /* that the counter was reached is an event already, or not to be one now */
 };
 

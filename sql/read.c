@@ -187,7 +187,7 @@ static const char *const part_sql[PART_COUNT] = {
 	[PART_RECIPIENTS] = "SELECT address, domain, place, reason, accepted FROM recipients WHERE message_id=? ORDER BY number",
 	[PART_SIGNATURES] = "SELECT domain, selector, algorithm, result FROM signatures WHERE message_id=? ORDER BY number",
 	[PART_RULES] = "SELECT rule, action, mode, answer, decided FROM rule_matches WHERE message_id=? ORDER BY number",
-	[PART_CHARGES] = "SELECT name, key, amount, used_before, count, over, exceeded FROM charges WHERE message_id=? ORDER BY number",
+	[PART_CHARGES] = "SELECT name, key, amount, used_before, count, over, exceeded, charged FROM charges WHERE message_id=? ORDER BY number",
 };
 
 static const char *
@@ -225,6 +225,7 @@ keep_row(struct reading *x, enum part p, size_t i)
 			.scope = "", .name = keep(x, p, 0), .key = keep(x, p, 1), .amount = (uint64_t)db_int(q, 2),
 			.used = (uint64_t)db_int(q, 3), .count = (uint64_t)db_int(q, 4),
 			.over = (enum over)db_int(q, 5), .exceeded = db_int(q, 6) != 0,
+			.charged = db_int(q, 7) != 0,
 		};
 		break;
 	case PART_COUNT:

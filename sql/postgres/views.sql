@@ -8,6 +8,7 @@
 DROP VIEW IF EXISTS limit_usage;
 DROP VIEW IF EXISTS stopped;
 DROP VIEW IF EXISTS refused;
+DROP VIEW IF EXISTS mail_held;
 DROP VIEW IF EXISTS mail_rules;
 DROP VIEW IF EXISTS mail_charges;
 DROP VIEW IF EXISTS mail_signatures;
@@ -40,17 +41,23 @@ CREATE VIEW mail_signatures AS
 	SELECT m.at, m.time, m.app, m.header_from_domain, m.verdict,
 	       s.message_id, s.number, s.domain, s.selector, s.algorithm, s.result
 	FROM mail m JOIN signatures s ON s.message_id = m.id;
--- Here and in limit_usage what an app spends of its reserve (key app=NAME) is no limit.
 CREATE VIEW mail_charges AS
 	SELECT m.at, m.time, m.app, m.tenant, m.verdict,
 	       c.message_id, c.number, c.name, c.key, c.amount, c.used_before, c.count,
 	       CASE c.over WHEN 0 THEN 'observe' WHEN 1 THEN 'hold' WHEN 2 THEN 'defer' WHEN 3 THEN 'reject' END AS over,
 	       c.exceeded, c.charged
-	FROM mail m JOIN charges c ON c.message_id = m.id WHERE c.key NOT LIKE 'app=%';
+	FROM mail m JOIN charges c ON c.message_id = m.id;
 CREATE VIEW mail_rules AS
 	SELECT m.at, m.time, m.app, m.sender, m.verdict,
 	       r.message_id, r.number, r.rule, r.action, r.mode, r.answer, r.decided
 	FROM mail m JOIN rule_matches r ON r.message_id = m.id;
+CREATE VIEW mail_held AS
+	SELECT m.at, m.time, m.app, m.tenant, m.method, m.client, m.sender, m.recipients, m.external, m.verdict, m.reason,
+	       m.id AS message_id, m.relay, m.queue_id, coalesce(h.state, '') AS state, coalesce(h.who, '') AS who,
+	       CASE WHEN h.released_time > 0 THEN to_char(to_timestamp(h.released_time / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') ELSE '' END AS released_at,
+	       coalesce(h.released_time, 0) AS released_time
+	FROM mail m LEFT JOIN held h ON h.message_id = m.id
+	WHERE m.verdict = 'hold';
 
 CREATE VIEW refused AS
 	SELECT to_char(to_timestamp(first_time / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS first_at,
@@ -78,16 +85,15 @@ CREATE VIEW stopped AS
 -- Use over the last period of each limit, which has 60 slots, as of now or of the latest
 -- charge, whichever is later.
 CREATE VIEW limit_usage AS
-	SELECT name, scope, key, unit, period, count, used,
-	       CASE WHEN used < count THEN count - used ELSE 0 END AS remains
+	SELECT name, scope, key, unit, period, count, boost, used,
+	       CASE WHEN used < count + boost THEN count + boost - used ELSE 0 END AS remains
 	FROM (SELECT l.name, l.scope, l.key,
 		     CASE l.unit WHEN 0 THEN 'messages' WHEN 1 THEN 'recipients'
 				 WHEN 2 THEN 'external-recipients' WHEN 3 THEN 'bytes' END AS unit,
-		     l.period, l.count,
+		     l.period, l.count, CASE WHEN l.boost_until > seen.ms THEN l.boost ELSE 0 END AS boost,
 		     coalesce((SELECT CAST(sum(u.used) AS BIGINT) FROM limit_use u WHERE u.limit_id = l.id
 			       AND u.slot >= seen.ms * 60 / (l.period * 1000) - 60), 0) AS used
 	      FROM limits l
 	      CROSS JOIN (SELECT max(ms) AS ms FROM (SELECT now_ms AS ms FROM clock
 						     UNION ALL SELECT seen FROM relays) AS times) AS seen
-	      WHERE l.key NOT LIKE 'app=%'
 	     ) AS limits_used;

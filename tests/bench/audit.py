@@ -94,7 +94,7 @@ def lists(n):
 def make_sqlite(path, n):
     db = sqlite3.connect(path)
     db.executescript(schema.sqlite_tables())
-    db.execute("PRAGMA user_version = 1")
+    db.execute("PRAGMA user_version = %d" % schema.VERSION)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = OFF")
     waiting = {table: [] for table in TABLES}
@@ -208,12 +208,12 @@ def main():
         return
     ask_sqlite(path, o.also)
     if o.postgres:
-        pg = postgres.Postgres().start()
+        pg = postgres.Postgres()
         try:
             make_postgres(pg, o.messages)
             ask_postgres(pg, o.also)
         finally:
-            pg.stop()
+            pg.close()
 
 
 if __name__ == "__main__":

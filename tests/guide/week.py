@@ -108,12 +108,14 @@ def put_in_time(database, rows, refused):
         n = int(n[1:].partition("@")[0])
         ids[old] = make_id(rows[n][0], n)
         db.execute("UPDATE messages SET time = ? WHERE id = ?", (rows[n][0], old))
+        db.execute("UPDATE held SET held_time = ? WHERE message_id = ?", (rows[n][0], old))
     for old, numbers in refused.items():
         ids[old] = make_id(rows[numbers[0]][0], numbers[0])
         db.execute("UPDATE refusals SET first_time = ?, last_time = ? WHERE id = ?",
                    (rows[numbers[0]][0], rows[numbers[-1]][0], old))
     for table, column in (("messages", "id"), ("recipients", "message_id"), ("signatures", "message_id"),
-                          ("charges", "message_id"), ("rule_matches", "message_id"), ("refusals", "id")):
+                          ("charges", "message_id"), ("rule_matches", "message_id"), ("held", "message_id"),
+                          ("held_charges", "message_id"), ("refusals", "id")):
         db.executemany("UPDATE %s SET %s = ? WHERE %s = ?" % (table, column, column),
                        [(new, old) for old, new in ids.items()])
     db.commit()

@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The audit's tables and views as SQL, for tests that fill them by hand."""
 
+import csv
+import io
 import os
+import re
 import sqlite3
 
 SQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "sql")
+with open(os.path.join(SQL, "schema.c")) as f:
+    VERSION = int(re.search(r"(?m)^#define VERSION (\d+)$", f.read()).group(1))
 QUERIES = os.path.join(SQL, "queries")
 
 
@@ -47,7 +52,7 @@ class Database:
         self.path = path
         self.db = sqlite3.connect(path)
         self.db.executescript(sqlite_tables() + views("sqlite"))
-        self.db.execute("PRAGMA user_version = 2")
+        self.db.execute("PRAGMA user_version = %d" % VERSION)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = OFF")
         self.kinds = {}
@@ -69,3 +74,23 @@ class Database:
     def close(self):
         self.db.commit()
         self.db.close()
+
+
+def to_postgres(server, path):
+    """An SQLite audit in a new database of the server (postgres.py); its URL. Octets that are no UTF-8, which a server
+    does not take, become U+FFFD each, as posternd has them."""
+    name = server.fresh()
+    server.psql(database=name, text=(
+        "CREATE TABLE schema_version (one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL);\n"
+        "INSERT INTO schema_version VALUES (1, %d);\n%s%s" % (VERSION, postgres_tables(), views("postgres"))).encode())
+    db = sqlite3.connect(path)
+    db.text_factory = lambda octets: "".join(c if not "\udc80" <= c <= "\udcff" else "\ufffd"
+                                             for c in octets.decode("utf-8", "surrogateescape"))
+    for table in ("messages", "recipients", "signatures", "charges", "rule_matches", "refusals"):
+        rows = db.execute("SELECT * FROM %s%s" % (table, " ORDER BY rowid" if table == "messages" else ""))
+        text = io.StringIO()
+        csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+        server.psql("-c", "\\copy %s (%s) FROM STDIN WITH (FORMAT csv)" % (table, ", ".join(c[0] for c in rows.description)),
+                    database=name, text=text.getvalue().encode())
+    db.close()
+    return server.url(name)

@@ -23,6 +23,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import postgres  # noqa: E402
 import schema  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else ".")
@@ -66,10 +67,10 @@ class Export(unittest.TestCase):
                 audit.add("signatures", message_id=id, number=k, domain=text, selector=text, algorithm="rsa-sha256", result=text)
             audit.add("refusals", id="R%03d" % (999 - i), reason=text, stage=("eom", "mail", "rcpt")[i % 3], first_time=time - 500,
                       last_time=time, count=i + 1, verdict="reject", code=550, sender=text, recipient=text, text=text)
-        # A message over a limit, for each action; and in monitor mode, and where nothing is exceeded.
+        # A message over a limit, for each action; in monitor mode; where nothing is exceeded; held, and let go.
         for i, (over, exceeded, mode, charged) in enumerate(
                 ((0, 1, "enforce", 1), (1, 1, "enforce", 0), (2, 1, "enforce", 0), (3, 1, "enforce", 0), (2, 1, "monitor", 1),
-                 (2, 0, "enforce", 1))):
+                 (2, 0, "enforce", 1), (1, 1, "enforce", 1))):
             id = "C%d" % i
             audit.add("messages", id=id, time=START + 500000 + i, mode=mode, verdict="accept")
             audit.add("charges", message_id=id, number=0, name="crm/messages-per-minute", key="", amount=1, used_before=3, count=2 ** 62,
@@ -125,6 +126,19 @@ class Export(unittest.TestCase):
                 lines = self.export("--what", what, "--format", "jsonl").decode("utf-8", "strict").split("\n")
                 self.assertEqual(lines.pop(), "")
                 self.assertEqual([list(json.loads(line).items()) for line in lines], [list(zip(names, row)) for row in rows])
+
+    def test_a_server_says_the_same(self):
+        if postgres.binaries() is None:
+            if os.environ.get("CI") == "true":
+                self.fail("no PostgreSQL server is installed")
+            self.skipTest("no PostgreSQL server is installed")
+        with postgres.Postgres() as server:
+            url = schema.to_postgres(server, self.url[len("sqlite:"):])
+            for what in VIEWS:
+                for form in ("csv", "jsonl"):
+                    done = run("--database", url, "--what", what, "--format", form)
+                    self.assertEqual((done.returncode, done.stderr), (0, b""))
+                    self.assertEqual(done.stdout.split(b"\n"), self.export("--what", what, "--format", form).split(b"\n"), what + form)
 
     def test_times(self):
         def ids(*words):

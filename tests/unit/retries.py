@@ -17,6 +17,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import postgres  # noqa: E402
 import schema  # noqa: E402
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -294,6 +295,20 @@ class Retries(unittest.TestCase):
                     self.assertEqual(c["client"], where)
         self.assertEqual((found["mta"]["soonest_ms"], found["mta"]["latest_ms"]), (5 * MINUTE, 20 * MINUTE))
         self.assertEqual((said["within_ms"], said["since"]), (4 * HOUR, self.since))
+
+    def test_a_server_says_the_same(self):
+        if postgres.binaries() is None:
+            if os.environ.get("CI") == "true":
+                self.fail("no PostgreSQL server is installed")
+            self.skipTest("no PostgreSQL server is installed")
+        with postgres.Postgres() as server:
+            url = schema.to_postgres(server, self.url[len("sqlite:"):])
+            status, out, errors = run("retries", "--database", url, "--since", self.since, "--json")
+        self.assertEqual((status, errors), (0, ""))
+        mine = json.loads(self.report("--since", self.since, "--json"))
+        said = json.loads(out)
+        del mine["until"], said["until"]
+        self.assertEqual(said, mine)
 
     def test_within(self):
         said = {c["app"]: c for c in json.loads(self.report("--since", self.since, "--json", "--within", "6h"))["clients"]}
