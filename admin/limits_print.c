@@ -18,7 +18,7 @@
 #define INDENT 4
 /* USED, LEFT, WAIT, NEXT, FREE with a blank before each. */
 #define NUMBERS (16 + 9 + 6 + 5 + 5)
-#define NAME_LEAST 24
+#define NAME_LEAST 18
 
 #define RED "\033[31m"
 #define YELLOW "\033[33m"
@@ -304,6 +304,8 @@ limits_print_json(const struct limits *l, bool is_pretty, struct text *t)
 		if (!is_per_key(&l->rows[i]) || l->rows[i].key[0] != '\0')
 			set_row(jsonv_add_object(list), &l->rows[i]);
 	rc = jsonv_write(root, is_pretty, t);
+	if (!is_pretty)
+		text_add(t, "\n");
 	jsonv_free(&root);
 	return rc;
 }
