@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-dist_man_MANS += doc/postern.1 doc/postern-audit.5 doc/postern.yaml.5 doc/posternd.8
+dist_man_MANS += doc/postern.1 doc/postern-audit.5 doc/postern.yaml.5 doc/posternd.8 doc/postern-unhold.8
 
 guidedir = $(docdir)/guide
 dist_guide_DATA = \

@@ -116,7 +116,7 @@ check_away(struct build *b, const struct value *v)
 {
 	static const size_t needed[] = {TOP_RELAYS, TOP_LOCAL_DATABASE};
 	const struct policy *p = b->policy;
-	bool is_share = p->database_away == AWAY_LOCAL_SHARE;
+	bool is_share = p->database_away == AWAY_LOCAL_SHARE, is_whole = is_share && is_shared(p->database);
 
 	if (is_share && p->database[0] != '\0' && !is_shared(p->database))
 		node_error(b->problems, v[TOP_DATABASE_AWAY].node, "local-share goes with a database that relays share; expected "
@@ -129,7 +129,10 @@ check_away(struct build *b, const struct value *v)
 		else if (!is_share && v[needed[i]].node != NULL)
 			node_warning(b->problems, v[needed[i]].node->key, "\"%s\" is of no use without \"database-away: "
 				     "local-share\"", name);
+		is_whole = is_whole && v[needed[i]].node != NULL;
 	}
+	if (is_whole && p->local_database[0] != '\0')
+		node_error(b->problems, v[TOP_DATABASE_AWAY].node, "local-share is not in this version; expected tempfail or accept");
 }
 
 static void
