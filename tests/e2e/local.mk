@@ -4,6 +4,8 @@
 EXTRA_DIST += \
 	tests/e2e/test_audit.py \
 	tests/e2e/test_crash.py \
+	tests/e2e/test_hold.py \
+	tests/e2e/test_limits.py \
 	tests/e2e/test_learn.py \
 	tests/e2e/test_postfix.py \
 	tests/e2e/test_reload.py \
