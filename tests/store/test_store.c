@@ -210,12 +210,6 @@ run_sql_at(const char *where, const char *sql)
 	db_close(&db);
 }
 
-static void
-run_sql(const char *sql)
-{
-	run_sql_at(url, sql);
-}
-
 #define ALL_ROWS "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM charges) + (SELECT count(*) FROM refusals)"
 
 static void
@@ -725,7 +719,7 @@ static void
 clean_up(void)
 {
 	static const char *const names[] = { "", ".lock", "-wal", "-shm" };
-	char path[300];
+	char path[700];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		snprintf(path, sizeof path, "%s%s", url + strlen("sqlite:"), names[i]);

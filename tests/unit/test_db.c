@@ -1098,6 +1098,7 @@ main(void)
 	static const struct CMUnitTest pure[] = {
 		cmocka_unit_test(test_a_handle_is_none), cmocka_unit_test(test_unknown_url), cmocka_unit_test(test_shown_url),
 		cmocka_unit_test(test_postgres_statements), cmocka_unit_test(test_postgres_states),
+		cmocka_unit_test(test_postgres_states_of_away),
 	};
 	static const struct CMUnitTest sqlite[] = { CONTRACT(open_sqlite) };
 	static const struct CMUnitTest postgres[] = { CONTRACT(open_postgres) };
