@@ -1002,7 +1002,6 @@ static const struct CMUnitTest kept[] = {
 	cmocka_unit_test(held_mail_goes_in_turn),
 	cmocka_unit_test(reserves_survive_a_restart),
 	cmocka_unit_test(held_mail_leaves_reserves),
-	cmocka_unit_test(apps_take_turns_one_by_one),
 };
 static const struct CMUnitTest sqlite[] = {
 	cmocka_unit_test(readers_see_present_use),
@@ -1011,6 +1010,10 @@ static const struct CMUnitTest sqlite[] = {
 	cmocka_unit_test(use_survives_restart_and_clock),
 	cmocka_unit_test(moved_file_is_noticed),
 	cmocka_unit_test(second_writer_is_refused),
+};
+/* Where the time that the store is given to tend is known. */
+static const struct CMUnitTest turns[] = {
+	cmocka_unit_test(apps_take_turns_one_by_one),
 };
 static const struct CMUnitTest postgres[] = {
 	cmocka_unit_test(relays_share_a_limit),
@@ -1053,6 +1056,7 @@ main(void)
 	rc += cmocka_run_group_tests_name("sqlite", all, NULL, NULL);
 	rc += cmocka_run_group_tests_name("sqlite only", sqlite, NULL, NULL);
 	rc += cmocka_run_group_tests_name("sqlite kept", kept, NULL, NULL);
+	rc += cmocka_run_group_tests_name("sqlite turns", turns, NULL, NULL);
 	clean_up();
 	return rc;
 }
