@@ -5,6 +5,9 @@
 -- sql/sqlite/views.sql has the same ones. Each can be made anew over what an older version
 -- left: those that rest on others are dropped first.
 
+DROP VIEW IF EXISTS limit_events;
+DROP VIEW IF EXISTS limit_acts;
+DROP VIEW IF EXISTS limit_boosts;
 DROP VIEW IF EXISTS limit_usage;
 DROP VIEW IF EXISTS stopped;
 DROP VIEW IF EXISTS refused;
@@ -82,8 +85,8 @@ CREATE VIEW stopped AS
 	WHERE m.verdict IN ('defer', 'reject')
 	  AND NOT EXISTS (SELECT 1 FROM refusals f WHERE f.id = m.id AND f.reason = m.reason AND f.stage = m.stage);
 
--- Use over the last period of each limit, which has 60 slots, as of now or of the latest
--- charge, whichever is later.
+-- Use over the last period of each limit, which has 60 slots, and what a boost adds to its count, as
+-- of now or of the latest charge, whichever is later.
 CREATE VIEW limit_usage AS
 	SELECT name, scope, key, unit, period, count, boost, used,
 	       CASE WHEN used < count + boost THEN count + boost - used ELSE 0 END AS remains
@@ -97,3 +100,38 @@ CREATE VIEW limit_usage AS
 	      CROSS JOIN (SELECT max(ms) AS ms FROM (SELECT now_ms AS ms FROM clock
 						     UNION ALL SELECT seen FROM relays) AS times) AS seen
 	     ) AS limits_used;
+
+-- Room that operators added to limits, in force now.
+CREATE VIEW limit_boosts AS
+	SELECT l.name, l.scope, l.key,
+	       CASE l.unit WHEN 0 THEN 'messages' WHEN 1 THEN 'recipients'
+			   WHEN 2 THEN 'external-recipients' WHEN 3 THEN 'bytes' END AS unit,
+	       l.period, l.count, l.boost,
+	       to_char(to_timestamp(l.boost_until / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS until_at,
+	       l.boost_until AS until, coalesce(a.who, '') AS who,
+	       to_char(to_timestamp(a.applied_time / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since_at,
+	       a.applied_time AS since
+	FROM limits l CROSS JOIN clock LEFT JOIN acts a ON a.id = l.boost_act
+	WHERE l.boost > 0 AND l.boost_until > now_ms;
+
+-- What operators did to limits.
+CREATE VIEW limit_acts AS
+	SELECT to_char(to_timestamp(applied_time / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at,
+	       applied_time AS time, who, what, limit_name AS name, scope, key,
+	       CASE unit WHEN 0 THEN 'messages' WHEN 1 THEN 'recipients'
+			 WHEN 2 THEN 'external-recipients' WHEN 3 THEN 'bytes' END AS unit,
+	       period, amount,
+	       CASE WHEN until > 0 THEN to_char(to_timestamp(until / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END AS until_at,
+	       until, result, id
+	FROM acts WHERE what IN ('reset', 'boost', 'unboost');
+
+-- What happened to limits.
+CREATE VIEW limit_events AS
+	SELECT to_char(to_timestamp(time / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at,
+	       time, number, relay, kind, limit_name AS name, scope, key,
+	       CASE unit WHEN 0 THEN 'messages' WHEN 1 THEN 'recipients'
+			 WHEN 2 THEN 'external-recipients' WHEN 3 THEN 'bytes' END AS unit,
+	       period, used, count, boost,
+	       CASE over WHEN 0 THEN 'observe' WHEN 1 THEN 'hold' WHEN 2 THEN 'defer' WHEN 3 THEN 'reject' END AS over,
+	       mode, app, tenant, message_id
+	FROM events;
