@@ -4,5 +4,6 @@
 EXTRA_DIST += \
 	tests/guide/asked.py \
 	tests/guide/fortnight.py \
+	tests/guide/limited.py \
 	tests/guide/pages.py \
 	tests/guide/week.py

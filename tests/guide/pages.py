@@ -6,7 +6,7 @@ In each page, from the top: a policy in ```yaml is in force from there on, one t
 with "rules:" takes the place of the rules of the last; ```eml NAME is a saved message;
 ```diff is applied to the policy in force and makes new.yaml; the commands in ```console
 print exactly what stands below them; ```text below ```sql is what the query finds in the
-audit of a week (week.py). learn.md has an audit of its own (class LearnPage), and so has asking.md, where ```text
+audit of a week (week.py). limits.md has a daemon (class LimitsPage), learn.md an audit of its own (class LearnPage), and so has asking.md, where ```text
 NAME.sql is the answer to that file of sql/queries (class AskingPage). Tables whose last column is Matches or Result are put to
 postern explain, a row at a time. And the JSON of simulate and explain ID has the members
 that postern(1) lists."""
@@ -22,6 +22,7 @@ import sys
 
 import asked
 import fortnight
+import limited
 import week
 import posterntest  # noqa: E402: week knows where
 import schema  # noqa: E402
@@ -31,7 +32,7 @@ APPS = {"crm": week.CRM, "payroll": week.PAYROLL, "legal": week.LEGAL, "printers
 NOTHING = {"verdict": "nothing", "reason": "", "trace": [], "recipients": []}
 failed = []
 counts = {"rows": 0, "commands": 0, "queries": 0, "recipes": 0, "excerpts": 0, "questions": 0}
-LEAST = {"rows": 70, "commands": 19, "queries": 2, "recipes": 8, "excerpts": 3, "questions": 17}
+LEAST = {"rows": 70, "commands": 26, "queries": 2, "recipes": 8, "excerpts": 3, "questions": 17}
 
 
 def fail(page, line, text):
@@ -327,6 +328,61 @@ class AskingPage(Page):
             fail(self.name, 0, "%s.sql is not asked" % name)
 
 
+class LimitsPage(Page):
+    """The page on limits: a daemon runs under its policy, and the CRM has run into a limit (limited.py). Times, spans
+    and ids are any; "..." stands for what is left out."""
+
+    def __init__(self, name, build, folder):
+        super().__init__(name, build, folder, "")
+        self.relay = limited.Relay(build, folder)
+
+    def set_policy(self, text, name="postern.yaml"):
+        self.write(name, re.sub(r"(?m)^listen:.*$", "listen: unix:" + self.relay.socket_path, text) +
+                   "\ndatabase: sqlite:limits.db\n")
+
+    def yaml(self, line, text):
+        super().yaml(line, text)
+        self.relay.begin(self.path("postern.yaml"))
+
+    def run(self, words):
+        words[0] = os.path.join(self.build, words[0])
+        words[2:2] = ["-c", "postern.yaml"]
+        return subprocess.run(words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env={**os.environ, "COLUMNS": "100", "TZ": "UTC"}).stdout.decode()
+
+    @staticmethod
+    def any_time(text):
+        for pattern, name in ((r"\d{4}-\d\d-\d\dT[\d:]+Z", "TIME"), (r"(tomorrow )?\b\d\d:\d\d\b", "CLOCK"), (r"\b\d+[smhd]\b", "SPAN"),
+                              (r"\b[0-9A-Z]{26}\b", "ID"), (r"by .* at CLOCK", "by WHO at CLOCK"), (r"relay \S+", "relay R"),
+                              (r'"relay":"[^"]*"', '"relay":"R"'), (r"_ms\":\d+", '_ms":N'), (r"\w{3}, \d+ \w{3} \d{4} [\d:]+ \+0000", "DATE"),
+                              (r"event-[\w.]+@", "event@")):
+            text = re.sub(pattern, name, text)
+        return squeeze(text)
+
+    @staticmethod
+    def stands_in(lines, wanted):
+        """Whether the parts between "..." follow each other, the first and the last at the ends."""
+        at, parts = 0, [part.split("\n") for part in re.split(r"(?:^|\n)\.\.\.(?:\n|$)", "\n".join(wanted))]
+        if len(parts) == 1:
+            return lines == wanted
+        for i, part in enumerate(parts):
+            part = [row for row in part if row]
+            places = [0] if i == 0 else [len(lines) - len(part)] if i == len(parts) - 1 and part else range(at, len(lines) + 1)
+            found = [n for n in places if n >= at and lines[n:n + len(part)] == part]
+            if not found:
+                return False
+            at = found[0] + len(part)
+        return True
+
+    def console(self, line, text):
+        for part in re.split(r"(?m)^# ", text)[1:]:
+            command, _, wanted = part.partition("\n")
+            said = self.run(shlex.split(command))
+            if not self.stands_in(self.any_time(said), self.any_time(wanted)):
+                fail(self.name, line, "%s prints\n%s" % (command, said))
+            counts["commands"] += 1
+
+
 # ---- postern(1)
 
 def documented(manual, section):
@@ -343,6 +399,16 @@ def check_members(page, manual):
         if said != documented(manual, section):
             failed.append("postern.1, %s: has %s, postern %s prints %s" %
                           (section, documented(manual, section) - said, words[0], said - documented(manual, section)))
+
+
+def check_limits(page, manual):
+    """The same of what postern limits shows and postern notify hands on."""
+    shown = json.loads(page.run(["postern", "limits", "--json"]))["limits"][0]
+    handed = json.loads(page.run(["postern", "notify", "--dry-run"]).split("\n")[1])
+    for section, said in ((".Sh OUTPUT OF LIMITS", shown), (".Sh OUTPUT OF NOTIFY", handed)):
+        if set(said) != documented(manual, section):
+            failed.append("postern.1, %s: has %s, printed is %s" %
+                          (section, documented(manual, section) - set(said), set(said) - documented(manual, section)))
 
 
 def main():
@@ -379,6 +445,20 @@ def main():
         questions.end()
     except RuntimeError as error:
         failed.append("asking.md: ... %s" % str(error)[-1000:])
+    living = os.path.join(folder, "limits")
+    os.makedirs(living, exist_ok=True)
+    shutil.copy(os.path.join(folder, "accepted-domains.csv"), living)
+    limits = LimitsPage("limits.md", build, living)
+    with open(os.path.join(guide, "limits.md")) as f:
+        text = f.read()
+    try:
+        limits.read(text.split("\n"))
+        with open(os.path.join(guide, "..", "postern.1")) as f:
+            check_limits(limits, f.read())
+    except RuntimeError as error:
+        failed.append("limits.md: ... %s" % str(error)[-1000:])
+    finally:
+        limits.relay.end()
     with open(os.path.join(guide, "..", "postern.1")) as f:
         check_members(page, f.read())
     for name, least in LEAST.items():
