@@ -184,7 +184,7 @@ attend(struct running *r, int seconds)
 }
 
 static void
-say_end(const struct running *r, int status, int seconds, struct text *said)
+say_end(struct running *r, int status, int seconds, struct text *said)
 {
 	int error = 0;
 
@@ -196,6 +196,8 @@ say_end(const struct running *r, int status, int seconds, struct text *said)
 		text_printf(said, "it ended by signal %d", WTERMSIG(status));
 	else
 		text_printf(said, "it ended with status %d", WEXITSTATUS(status));
+	while (r->n_said > 0 && r->said[r->n_said - 1] == '\n')
+		r->n_said--;
 	if (r->n_said > 0) {
 		text_add(said, ", saying: ");
 		printable_add(said, r->said, r->n_said, SAID_MAX);
