@@ -22,6 +22,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import dozen  # noqa: E402
 import posterntest as pt  # noqa: E402
+import postgres  # noqa: E402
 import relay  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv.pop(1))
@@ -477,6 +478,105 @@ class SelfLimit(Notify):
         self.assertEqual(self.count("mails"), 4)
         self.assertEqual(sorted(self.rows("SELECT app, kind FROM events")),
                          [("here", "near"), ("here", "reached"), ("news", "near"), ("news", "reached")])
+
+
+SHARED = """
+listen: unix:{folder}/milter.sock
+database: {url}
+relay: {name}
+tenants:
+  contoso:
+    accepted-domains: accepted.txt
+    next-hop: mx.example
+apps:
+  - name: news
+    tenant: contoso
+    clients: [10.1.6.1]
+    method: connector
+    senders: [news@contoso.com]
+    owner: anna@contoso.com
+    limits: [10 messages/hour]
+notify:
+  command: {folder}/event
+"""
+
+
+class SharedRelay:
+    """posternd of one relay, over the milter protocol."""
+
+    def __init__(self, work, name, url):
+        self.folder = os.path.join(work, name)
+        os.makedirs(self.folder)
+        self.policy = self.folder + "/postern.yaml"
+        for path, text in (("accepted.txt", "contoso.com\n"), ("postern.yaml", SHARED.format(folder=self.folder, url=url, name=name)),
+                           ("event", "#!/bin/sh\ncat >>%s/events\n" % self.folder)):
+            with open(os.path.join(self.folder, path), "w") as f:
+                f.write(text)
+        os.chmod(self.folder + "/event", 0o755)
+        self.daemon = pt.Posternd(os.path.join(BUILD, "posternd"), self.policy, self.folder + "/milter.sock",
+                                  self.folder + "/log").start()
+
+    def send(self, n=1):
+        """n messages; how many were accepted."""
+        accepted = 0
+        client = pt.MilterClient(self.folder + "/milter.sock")
+        try:
+            client.open("10.1.6.1")
+            for _ in range(n):
+                verdict, _ = client.message("news@contoso.com", ["bob@example.net"],
+                                            b"From: news@contoso.com\r\nSubject: news\r\n\r\nHello\r\n")
+                accepted += verdict == "accept"
+        finally:
+            client.close()
+        return accepted
+
+    def postern(self, *words):
+        done = subprocess.run([POSTERN, words[0], "-c", self.policy] + list(words[1:]), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=60)
+        return done.returncode, done.stdout.decode()
+
+    def told(self):
+        try:
+            with open(self.folder + "/events") as f:
+                return [json.loads(line)["kind"] for line in f]
+        except OSError:
+            return []
+
+
+@unittest.skipIf(postgres.binaries() is None and os.environ.get("CI") != "true", "no PostgreSQL server is installed")
+class OnPostgres(unittest.TestCase):
+    """Two relays on one server: what operators do through one holds on both, and each relay tells its own events."""
+
+    def test_two_relays(self):
+        with tempfile.TemporaryDirectory(prefix="postern-shared-") as work, postgres.Postgres() as server:
+            os.chmod(work, 0o755)
+            url = server.tcp_url(server.fresh())
+            one, two = (SharedRelay(work, name, url) for name in ("one", "two"))
+            try:
+                self.both(one, two)
+            finally:
+                statuses = [relay.daemon.stop() for relay in (one, two)]
+            self.assertEqual(statuses, [0, 0])
+
+    def both(self, one, two):
+        self.assertEqual(one.send(6) + two.send(6), 10)
+        shown = json.loads(two.postern("limits", "--json", "--app", "news")[1])["limits"]
+        row = [r for r in shown if r["name"] == "news/messages-per-hour"][0]
+        self.assertEqual((row["used"], row["left"], row["spenders"]), (10, 0, [{"name": "10.1.6.1", "used": 10}]))
+        self.assertEqual(one.postern("limits", "reset", "news", "messages-per-hour"),
+                         (0, "news/messages-per-hour: 10 had been used\n"))
+        time.sleep(2.5)     # the other relay looks once a second
+        self.assertEqual(two.send(12), 10)
+        self.assertEqual(one.send(2), 0)
+        self.assertEqual(two.postern("limits", "boost", "news", "messages-per-hour", "+4", "until", "+1h")[0], 0)
+        time.sleep(2.5)
+        self.assertEqual(one.send(3) + two.send(3), 4)
+        self.assertIn("news/messages-per-hour: 4 more until", one.postern("limits", "boosts")[1])
+        said = [relay.postern("notify", "--state", relay.folder + "/state") for relay in (one, two)]
+        self.assertEqual([status for status, _ in said], [0, 0], said)
+        self.assertEqual(sorted(one.told() + two.told()), ["freed", "near", "reached"])
+        again = [relay.postern("notify", "--state", relay.folder + "/state") for relay in (one, two)]
+        self.assertEqual(again, [(0, ""), (0, "")])
 
 
 if __name__ == "__main__":
