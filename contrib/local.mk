@@ -4,4 +4,4 @@
 EXTRA_DIST += contrib/postern.yaml.sample contrib/accepted-domains.csv.sample
 
 EXTRA_DIST += contrib/quickstart contrib/quickstart.py
-EXTRA_DIST += contrib/systemd/postern-notify.service
+EXTRA_DIST += contrib/systemd/postern-notify.service contrib/systemd/postern-release.service

@@ -10,6 +10,7 @@ dist_guide_DATA = \
 	doc/guide/audit.md \
 	doc/guide/dkim.md \
 	doc/guide/failures.md \
+	doc/guide/held.md \
 	doc/guide/install.md \
 	doc/guide/learn.md \
 	doc/guide/limits.md \

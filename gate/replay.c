@@ -223,21 +223,26 @@ body(struct replay *r, const struct record *record)
 		message_refuse(m, "signing-unavailable", "the key for %s could not be used then", m->signing->domain);
 }
 
-static void
+/* 0, or -1 when memory is short. */
+static int
 limits_at_end(struct replay *r, struct rehearsal *limits, int64_t time)
 {
 	struct message *m = &r->message;
 	struct decision over;
+	int charged;
 
 	if (limits == NULL || m->undecidable != NULL)
-		return;
+		return 0;
 	if (is_over(m, limits, NULL, time, &over)) {
 		limit_decide(m);
-		return;
+		return 0;
 	}
 	limit_collect(m, NULL);
-	(void)rehearsal_admit(limits, m->charges, m->n_charges, time);
+	charged = rehearsal_admit(limits, m->charges, m->n_charges, time);
 	limit_decide(m);
+	if (charged == 0 && m->decision.verdict == VERDICT_HOLD)
+		return rehearsal_wait(limits, m->charges, m->n_charges, time);
+	return charged < 0 ? -1 : 0;
 }
 
 static int
@@ -280,8 +285,8 @@ replay_message(struct replay *r, const struct record *record, struct rehearsal *
 	header(r, record);
 	if (!message_is_refused(m))
 		body(r, record);
-	if (!message_is_refused(m))
-		limits_at_end(r, limits, record->time);
+	if (!message_is_refused(m) && limits_at_end(r, limits, record->time) != 0)
+		return -1;
 	return finish(r, out);
 }
 

@@ -468,9 +468,9 @@ held_grant(struct backend *b)
 	return rc;
 }
 
-/* The state of a message, "" where it is not held. */
+/* The state of a message, "" where it is not held, and whose it is, in the arena (may be NULL). */
 static enum db_result
-read_state(struct backend *b, const char *id, char *state_r, size_t size)
+read_state(struct backend *b, const char *id, char *state_r, size_t size, struct arena *arena, struct candidate *c)
 {
 	struct db_query *q = b->query[HELD_STATE];
 	enum db_result rc;
@@ -480,6 +480,10 @@ read_state(struct backend *b, const char *id, char *state_r, size_t size)
 	db_bind_text(q, &i, id);
 	if ((rc = db_step(q)) == DB_ROW)
 		snprintf(state_r, size, "%s", db_text(q, 0));
+	if (rc == DB_ROW && arena != NULL) {
+		c->app = arena_string(arena, db_text(q, 1));
+		c->tenant = arena_string(arena, db_text(q, 2));
+	}
 	db_reset(q);
 	return rc == DB_FAILED ? DB_FAILED : DB_DONE;
 }
@@ -492,7 +496,10 @@ release_waiting(struct backend *b, const struct operator_request *r)
 	struct candidate c = {.id = r->message_id, .app = "", .tenant = ""};
 	enum db_result rc = g.arena == NULL ? DB_FAILED : read_charges(&g, &c);
 	struct counter **counters = NULL;
+	char state[20];
 
+	if (rc == DB_DONE)
+		rc = read_state(b, r->message_id, state, sizeof state, g.arena, &c);
 	if (rc == DB_DONE && !arena_failed(g.arena))
 		counters = weigh(&g, &c, &rc);
 	if (rc == DB_DONE)
@@ -507,7 +514,7 @@ held_act_release(struct backend *b, const struct operator_request *r, struct tex
 	enum db_result rc;
 	char state[20];
 
-	rc = read_state(b, r->message_id, state, sizeof state);
+	rc = read_state(b, r->message_id, state, sizeof state, NULL, NULL);
 	if (rc != DB_DONE)
 		return rc;
 	if (strcmp(state, "waiting") == 0) {
@@ -580,7 +587,7 @@ held_act_confirm(struct backend *b, const struct operator_request *r, struct tex
 	char state[20];
 	bool is_missing;
 
-	rc = read_state(b, r->message_id, state, sizeof state);
+	rc = read_state(b, r->message_id, state, sizeof state, NULL, NULL);
 	if (rc != DB_DONE)
 		return rc;
 	is_missing = strcmp(state, "missing") == 0;

@@ -244,7 +244,7 @@ operator_add(struct operator *o, const struct clock *clock, struct operator_requ
 							   " amount, until, message_id, scope, unit, period) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
 	enum db_result rc = q == NULL ? DB_FAILED : DB_DONE;
 
-	if (is_begun)
+	if (is_begun && is_file(o->url)) /* on a server the daemon does it */
 		tidy(o);
 	for (size_t k = 0; rc == DB_DONE && k < n; k++) {
 		uint8_t chance[ID_RANDOM_OCTETS];
@@ -307,7 +307,8 @@ answer(struct operator *o, const char *id, const char *result, char *text_r, siz
 	bool is_done = strncmp(result, "done", 4) == 0;
 	const char *text = strstr(result, ": ");
 
-	(void)remove_one(o->requests, id); /* if not now, with the next one that is added */
+	if (is_file(o->url))
+		(void)remove_one(o->requests, id); /* if not now, with the next one that is added */
 	snprintf(text_r, size, "%s", text == NULL ? "" : text + 2);
 	return is_done ? OPERATOR_DONE : OPERATOR_REFUSED;
 }

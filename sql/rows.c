@@ -83,7 +83,7 @@ static const char *const statements[STATEMENTS] = {
 	[HELD_CHARGED] = "UPDATE charges SET charged = 1 WHERE message_id = ?",
 	/* What was granted and not confirmed; operators' grants aside. */
 	[HELD_OUT] = "SELECT count(*), min(granted_time) FROM held WHERE relay = ? AND state = 'granted' AND who = ''",
-	[HELD_STATE] = "SELECT state, who, queue_id FROM held WHERE message_id = ?",
+	[HELD_STATE] = "SELECT state, app, tenant FROM held WHERE message_id = ?",
 	[HELD_SET] = "UPDATE held SET state = ?, released_time = ? WHERE message_id = ?",
 	[ACT_NEW] = "INSERT INTO acts (id, time, who, what, limit_name, key, amount, until, message_id, scope, unit, period,"
 		" applied_time, result) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'') ON CONFLICT DO NOTHING",

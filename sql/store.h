@@ -334,6 +334,10 @@ void rehearsal_weigh(struct rehearsal *r, struct charge *charges, size_t n, int6
 /* Fills used, exceeded and retry_ms, and charges all or, where one stands in the
  * way, none. 1 charged, 0 not, -1 memory is short. */
 int rehearsal_admit(struct rehearsal *r, struct charge *charges, size_t n, int64_t now_ms);
+/* A message that was weighed last and is held: where a limit holds it, it waits behind those that
+ * do, and is charged at the time when all its limits have room for it, before a later message is
+ * weighed. Copies keys and reserves; scopes and names must live as long as r. 0, or -1 memory is short. */
+int rehearsal_wait(struct rehearsal *r, const struct charge *charges, size_t n, int64_t now_ms);
 
 /* How the store fares: 0 well; -1 the last write failed, with a static text. */
 int store_health(struct store *s, const char **error_r);

@@ -104,6 +104,60 @@ test_weighing(void **state)
 	}
 }
 
+/* A message of one app under a limit of ten a minute that holds, at a time in seconds; whether it went. */
+static bool
+send_or_wait(struct rehearsal *r, const char *key, uint64_t amount, int64_t s)
+{
+	struct charge c = {.scope = "app:a", .unit = UNIT_MESSAGES, .period = MINUTE, .key = key, .name = "a/m", .count = 10,
+		.amount = amount, .over = OVER_HOLD, .enforced = true};
+	int rc = rehearsal_admit(r, &c, 1, s * 1000);
+
+	assert_true(rc >= 0);
+	if (rc == 0)
+		assert_int_equal(rehearsal_wait(r, &c, 1, s * 1000), 0);
+	return rc == 1;
+}
+
+/* What is held is not charged when it comes; it goes in its turn, is charged then, and nothing overtakes it. */
+static void
+test_waiting(void **state)
+{
+	struct rehearsal *r = rehearsal_new();
+	struct charge c = {.scope = "app:a", .unit = UNIT_MESSAGES, .period = MINUTE, .key = "", .name = "a/m", .count = 10,
+		.amount = 1, .over = OVER_OBSERVE, .enforced = true};
+
+	(void)state;
+	assert_true(send_or_wait(r, "", 4, 0));
+	assert_true(send_or_wait(r, "", 6, 30));
+	assert_false(send_or_wait(r, "", 5, 31));       /* fits at 91 s, when the 6 of 30 s fall out */
+	assert_true(send_or_wait(r, "client=x", 5, 31)); /* another counter */
+	assert_false(send_or_wait(r, "", 3, 40));       /* behind it */
+	assert_false(send_or_wait(r, "", 1, 62));       /* would fit, and is behind both */
+	rehearsal_weigh(r, &c, 1, 62000);
+	assert_int_equal(c.used, 6);
+	rehearsal_weigh(r, &c, 1, 90999);
+	assert_int_equal(c.used, 6);
+	rehearsal_weigh(r, &c, 1, 91000);
+	assert_int_equal(c.used, 9);                    /* all three go at once */
+	assert_true(send_or_wait(r, "", 1, 92));
+	assert_false(send_or_wait(r, "", 11, 92));      /* never fits, and keeps nobody waiting */
+	assert_false(send_or_wait(r, "", 9, 93));
+	assert_true(send_or_wait(r, "", 1, 400));
+	rehearsal_weigh(r, &c, 1, 400000);
+	assert_int_equal(c.used, 1);                    /* what had waited went at 152 s, not now */
+	assert_false(send_or_wait(r, "", 10, 400));
+	assert_false(send_or_wait(r, "", 10, 401));
+	rehearsal_weigh(r, &c, 1, 470000);
+	assert_int_equal(c.used, 10);                   /* one went at 461 s, the other still waits */
+	rehearsal_weigh(r, &c, 1, 521999);
+	assert_int_equal(c.used, 10);
+	rehearsal_weigh(r, &c, 1, 522001);
+	assert_int_equal(c.used, 10);                   /* now that one */
+	rehearsal_weigh(r, &c, 1, 700000);
+	assert_int_equal(c.used, 0);
+	rehearsal_free(&r);
+}
+
 /* A tally is never exceeded, whatever its reserve; nor do reserves of another limit count. */
 static void
 test_tally(void **state)
@@ -361,6 +415,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_weighing),
 		cmocka_unit_test(test_tally),
+		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_hints),
 		cmocka_unit_test(test_sibling_found),
 		cmocka_unit_test(test_events),
