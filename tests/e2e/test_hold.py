@@ -6,12 +6,16 @@ and its child are killed: all of it is delivered, none twice, none over the pace
 nothing overtakes, apps that share a limit take turns, and the queue is empty in
 the end.
 
-The great run: a limit of 600 a minute is spent, then 500 come at once. The small
-one, beside it: 60 a minute, programs with crash points, and a releaser that is
-away for longer than a grant lasts. usage: test_hold.py BUILD BUILD-CRASH"""
+The great run: a limit of 600 a minute is spent, then 500 come at once; the releaser
+is started as contrib/systemd says, with the rights it gives. The small one, beside
+it: 60 a minute, programs with crash points, and a releaser that is away for longer
+than a grant lasts. Before both, the guide's page on held mail, command by command.
+usage: test_hold.py BUILD BUILD-CRASH"""
 
 import os
 import random
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +28,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import posterntest as pt  # noqa: E402
 
 USER = "nobody"  # whom posternd runs as
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 POLICY = """
 listen: unix:{folder}/run/milter.sock
 database: sqlite:{folder}/db/postern.db
@@ -101,8 +106,9 @@ class Service:
 class Run:
     """A relay with its releaser, and what is sent through it."""
 
-    def __init__(self, build, limit, shared, points=None):
+    def __init__(self, build, limit, shared, points=None, policy=POLICY, as_unit=False):
         self.build, self.limit, self.shared, self.points = build, limit, shared, points or {}
+        self.as_unit = as_unit
         self.folder = folder = tempfile.mkdtemp(prefix="postern-hold-")
         os.chmod(folder, 0o755)
         for name, group, mode in (("run", "postfix", 0o2750), ("db", None, 0o700)):
@@ -114,7 +120,7 @@ class Run:
                 f.write(tenant + ".com\n")
         self.policy = folder + "/postern.yaml"
         with open(self.policy, "w") as f:
-            f.write(POLICY.format(folder=folder, limit=limit, shared=shared))
+            f.write(policy.format(folder=folder, limit=limit, shared=shared))
         self.database = folder + "/db/postern.db"
         self.stand_in = pt.StandIn()
         self.postfix = pt.Postfix(folder + "/postfix", "unix:" + folder + "/run/milter.sock", self.stand_in.port,
@@ -132,13 +138,26 @@ class Run:
     def daemon_command(self):
         return [self.build + "/posternd", "-f", "-u", USER, "-c", self.policy], self.point("posternd")
 
+    def unit_command(self):
+        """What the unit starts, with our paths, below what it leaves of root's rights."""
+        with open(TOP + "/contrib/systemd/postern-release.service") as f:
+            unit = dict(line.rstrip("\n").split("=", 1) for line in f if "=" in line and line[0] != "#")
+        rights = ",".join("+" + c[4:].lower() for c in unit["CapabilityBoundingSet"].split())
+        assert unit["NoNewPrivileges"] == "yes"
+        words = unit["ExecStart"].split()
+        assert words[1:5] == ["-u", "postern", "--", "/usr/local/bin/postern"], words
+        return (["setpriv", "--no-new-privs", "--bounding-set", "-all," + rights, self.build + "/postern-unhold",
+                 "-c", self.postfix.config, "-u", USER, "--", self.build + "/postern"] + words[5:] + ["-c", self.policy])
+
     def unhold_command(self):
+        if self.as_unit:
+            return self.unit_command()
         crash = ["%s=%s" % x for x in self.point("release").items()]
         return ([self.build + "/postern-unhold", "-c", self.postfix.config, "-u", USER, "--", "/usr/bin/env"] + crash +
                 ["ASAN_OPTIONS=detect_leaks=0", self.build + "/postern", "release", "-c", self.policy, "--follow"],
                 self.point("unhold"))
 
-    def send(self, app, names, per_second=None, sessions=4):
+    def send(self, app, names, per_second=None, sessions=4, to="x@example.net"):
         """Messages of an app, each until it is taken, in order within a session."""
         names, began, done = list(names), time.monotonic(), [0]
 
@@ -152,7 +171,7 @@ class Run:
                     done[0] += 1
                     due = began + done[0] / per_second if per_second else 0
                 time.sleep(max(0, due - time.monotonic()))
-                client = self.send_one(client, app, name)
+                client = self.send_one(client, app, name, to)
             client.close()
         threads = [threading.Thread(target=session) for _ in range(sessions)]
         for t in threads:
@@ -160,7 +179,7 @@ class Run:
         for t in threads:
             t.join()
 
-    def send_one(self, client, app, name):
+    def send_one(self, client, app, name, to):
         address, sender = CLIENTS[app]
         end = time.monotonic() + 60
         raw = ("From: %s\r\nSubject: %s\r\n\r\nHello\r\n" % (sender, name)).encode()
@@ -170,7 +189,7 @@ class Run:
                     client = pt.Client(self.postfix.port)
                     client.ehlo()
                     client.pretend(address)
-                if pt.outcome(client.message(sender, ["x@example.net"], raw))[0] == "accept":
+                if pt.outcome(client.message(sender, [to], raw))[0] == "accept":
                     with self.lock:
                         self.sent.append(name)
                     return client
@@ -285,7 +304,7 @@ def child_of(process):
 
 
 def great(build, then):
-    run = Run(build, 600, 30)
+    run = Run(build, 600, 30, as_unit=True)
     then()
     try:
         shared = threading.Thread(target=lambda: (run.send("left", ["left-%d" % i for i in range(55)], sessions=1),
@@ -354,6 +373,60 @@ def small(build):
     assert status[0] == 0, "%s\n%s" % (status, log)
 
 
+class Page:
+    """The guide's page on held mail, whose commands are run and print what it shows."""
+
+    def __init__(self, build):
+        with open(TOP + "/doc/guide/held.md") as f:
+            self.text = f.read()
+        policy = re.search(r"```yaml\n(.*?)```", self.text, re.S).group(1)
+        policy = re.sub(r"(?m)^listen: .*$", "listen: unix:{folder}/run/milter.sock\ndatabase: sqlite:{folder}/db/postern.db",
+                        policy).replace("accepted-domains.csv", "contoso.txt")
+        self.run, self.ids, self.commands = Run(build, 3, 3, policy=policy), {}, 0
+
+    def know_ids(self, shown, real):
+        """The ids of the page are those of the messages, in their order."""
+        for a, b in zip(re.findall(r"\b01K[0-9A-Z]{23}\b", shown), re.findall(r"\b01[0-9A-Z]{24}\b", real)):
+            self.ids.setdefault(a, b)
+
+    def plain(self, text):
+        """Without what is different each time."""
+        for a, b in self.ids.items():
+            text = text.replace(b, a)
+        text = re.sub(r"\b\d+ (s|min)\b", "AGE", text)
+        text = re.sub(r"(?m)(  waiting +AGE +)[0-9A-F]{6,}", r"\1QUEUE", text)
+        return [" ".join(line.split()) for line in text.splitlines()]
+
+    def command(self, line, shown):
+        for a, b in self.ids.items():
+            line = line.replace(a, b)
+        line = re.sub(r"^postern (\w+)", lambda m: "%s/postern %s -c %s" % (shlex.quote(self.run.build), m.group(1),
+                                                                       shlex.quote(self.run.policy)), line)
+        done = subprocess.run(["sh", "-c", line], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        said = done.stdout.decode()
+        self.know_ids(shown, said)
+        assert self.plain(said) == self.plain(shown), "held.md: %s\nshows\n%s\nand printed\n%s" % (line, shown, said)
+        self.commands += 1
+
+    def read(self):
+        run = self.run
+        try:
+            for i in range(5):
+                CLIENTS["printers"] = ("10.1.9.7", "scanner@contoso.com")
+                run.send("printers", ["printers-%d" % i], sessions=1, to="alice@contoso.com")
+            for block in re.findall(r"```console\n(.*?)```", self.text, re.S):
+                if "GRANTED  RELEASED  GONE\n" in block and "waiting" not in block:  # "A minute later"
+                    pt.wait_for(lambda: run.count("state = 'released'") == 2, 130, "the last release")
+                line, shown = block.split("\n", 1)
+                assert line.startswith("$ ")
+                self.command(line[2:], shown)
+            run.wait_for_end(30)
+        finally:
+            status, log = run.close()
+        assert self.commands >= 5 and status[0] == 0, "%s\n%s" % (status, log)
+        print("the guide's page: %d commands" % self.commands)
+
+
 def main():
     if sys.argv[1] == "--small":
         small(os.path.abspath(sys.argv[2]))
@@ -362,6 +435,7 @@ def main():
     seed = random.randrange(1 << 30)
     random.seed(seed)
     print("seed %d" % seed, flush=True)
+    Page(build).read()
     beside = []
     try:
         great(build, lambda: beside.append(subprocess.Popen([sys.executable, os.path.abspath(__file__), "--small", crash])))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""The dozen, and an address without brackets, through a real Sendmail that is
-unpacked into a folder, not installed. Clients are told apart by their loopback
+"""The dozen, an address without brackets, and held mail through a real Sendmail that
+is unpacked into a folder, not installed. Clients are told apart by their loopback
 address. usage: test_sendmail.py BUILD-FOLDER"""
 
 import glob
@@ -50,7 +50,15 @@ INPUT_MAIL_FILTER(`postern', `S=inet:{socket}@127.0.0.1, F=T, T=C:5s;S:10s;R:10s
 MAILER(`smtp')dnl
 """
 
+USER = "nobody"  # whom posternd runs as
+
 BY_CERTIFICATE = """apps:
+  - name: fax
+    tenant: contoso
+    clients: [127.1.6.6]
+    method: connector
+    senders: [fax@contoso.com]
+    limits: [2 messages/minute then hold]
   - name: by-certificate
     tenant: contoso
     certificates: ["*/CN=crm.contoso.com"]
@@ -81,6 +89,7 @@ chmod 600 *.key
 START = """
 mount --bind {folder}/hosts /etc/hosts
 mount --bind {folder}/nsswitch.conf /etc/nsswitch.conf
+mount --bind {binary} /usr/sbin/sendmail
 hostname relay.contoso.com
 exec {binary} -bD -C {folder}/sendmail.cf
 """
@@ -109,11 +118,16 @@ class Sendmail(unittest.TestCase):
         with open(cls.policy) as f:
             policy = f.read()
         with open(cls.policy, "w") as f:
-            f.write(policy.replace("clients: [10.", "clients: [127.").replace("apps:\n", BY_CERTIFICATE) + RULES)
+            f.write(policy.replace("clients: [10.", "clients: [127.").replace("apps:\n", BY_CERTIFICATE)
+                    .replace("/postern.db", "/db/postern.db") + RULES)
+        os.mkdir(folder + "/db")
+        for name in ("db", "rsa.pem", "ed25519.pem"):
+            shutil.chown(folder + "/" + name, USER)
         subprocess.run(["sh", "-ec", CERTIFICATES], cwd=folder, check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
         cls.stand_in = pt.StandIn()
-        cls.daemon = pt.Posternd(os.path.join(BUILD, "posternd"), cls.policy, cls.socket, folder + "/log").start()
+        cls.daemon = pt.Posternd(os.path.join(BUILD, "posternd"), cls.policy, cls.socket, folder + "/log",
+                                 arguments=["-u", USER]).start()
         cls.addClassCleanup(lambda: cls.daemon.process.poll() is not None or cls.daemon.kill())
         cls.port = pt.free_port()
         cls.start_sendmail()
@@ -226,8 +240,58 @@ class Sendmail(unittest.TestCase):
         self.assertEqual(self.stand_in.find(b"Subject", b"throw it"), [])
 
     def test_6_audit_has_the_queue_id(self):
-        rows = pt.audit(self.folder + "/postern.db", "SELECT queue_id FROM messages WHERE verdict = 'accept'")
+        rows = pt.audit(self.folder + "/db/postern.db", "SELECT queue_id FROM messages WHERE verdict = 'accept'")
         self.assertTrue(rows and all(r["queue_id"] for r in rows), rows)
+
+    def held(self, state):
+        return pt.audit(self.folder + "/db/postern.db", "SELECT queue_id FROM held WHERE state = '%s'" % state)
+
+    def sendmail_says(self, *arguments):
+        return subprocess.run(["nsenter", "-m", "-u", "-t", str(self.sendmail.pid), "/usr/sbin/sendmail", "-C",
+                               self.folder + "/sendmail.cf"] + list(arguments), stdout=subprocess.PIPE,
+                              timeout=60).stdout.decode()
+
+    def unhold(self, command):
+        return ["nsenter", "-m", "-u", "-t", str(self.sendmail.pid), BUILD + "/postern-unhold", "-M", "sendmail", "-c",
+                self.folder + "/sendmail.cf", "-u", USER, "--"] + command
+
+    def test_7_held_mail_leaves_in_its_turn(self):
+        c = self.client("10.1.6.6")
+        for i in range(5):
+            raw = dozen.text("fax@contoso.com", "bob@example.net", "fax %d" % i)
+            self.assertTrue(c.message("fax@contoso.com", ["bob@example.net"], raw)["data"].startswith("250"))
+        c.close()
+        queued = self.sendmail_says("-bp", "-qQ")
+        self.assertEqual(queued.count("QUARANTINE: [limit:fax/messages-per-minute]"), 3, queued)
+        self.assertEqual(len(self.held("waiting")), 3)
+        # An id that is not quarantined, one that is part of others, and something else.
+        some_id = self.held("waiting")[0]["queue_id"]
+        wrong = some_id[:-1] + ("1" if some_id[-1] != "1" else "2")
+        done = subprocess.run(self.unhold(["/bin/sh", "-c", "echo %s; read a; echo \"$a\" >&2; echo %s" % (wrong, some_id[:8])]),
+                              stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn((wrong + " not-held\n").encode(), done.stderr)
+        self.assertIn(b"which is no queue id", done.stderr)
+        self.assertEqual(len(self.held("waiting")), 3)
+        # Two leave a minute after the first two, the third a minute after those.
+        with open(self.folder + "/unhold.log", "wb") as log:
+            releaser = subprocess.Popen(self.unhold([BUILD + "/postern", "release", "-c", self.policy, "--follow"]),
+                                        stdout=log, stderr=log)
+        try:
+            pt.wait_for(lambda: len(self.held("released")) == 2, 90, "the releases")
+            pt.wait_for(lambda: len(self.held("released")) == 3, 90, "the last release")
+        finally:
+            releaser.send_signal(signal.SIGTERM)
+            status = releaser.wait(30)
+        with open(self.folder + "/unhold.log") as f:
+            self.assertEqual(status, 0, f.read())
+        pt.wait_for(lambda: "empty" in self.sendmail_says("-bp"), 30, "the queue to be empty")
+        got = [m for i in range(5) for m in self.stand_in.find(b"Subject", b"fax %d" % i)]
+        self.assertEqual(len(got), 5)
+        times = sorted(m["time"] for m in got)
+        self.assertTrue(all(b - a >= 60 for a, b in zip(times, times[2:])), times)
+        for m in got:
+            self.assertEqual([s[2] for s in pt.signatures(m["raw"], self.records)], [True, True])
 
 
 if __name__ == "__main__":
