@@ -163,27 +163,62 @@ what_text(const struct list *l, const struct queue *q)
 			    printable(l->arena, q->key));
 }
 
+/* How wide the columns of names are; 0 for that of relays where there is but one. */
+struct widths {
+	int relay, what, app;
+};
+
+static int
+wider(const char *text, int width)
+{
+	return (int)strlen(text) > width ? (int)strlen(text) : width;
+}
+
+static struct widths
+measure(const struct list *l)
+{
+	struct widths w = {.what = (int)strlen("WAITS FOR"), .app = (int)strlen("APP")};
+	bool is_one = true;
+
+	for (const struct queue *q = l->first; q != NULL; q = q->next) {
+		is_one = is_one && strcmp(q->relay, l->first->relay) == 0;
+		w.relay = wider(printable(l->arena, q->relay), w.relay < (int)strlen("RELAY") ? (int)strlen("RELAY") : w.relay);
+		w.what = wider(what_text(l, q), w.what);
+		w.app = wider(printable(l->arena, q->app), w.app);
+	}
+	if (is_one)
+		w.relay = 0;
+	return w;
+}
+
+static void
+print_queue(const struct list *l, const struct queue *q, const struct widths *w)
+{
+	char age[32];
+
+	if (w->relay > 0)
+		printf("%-*s  ", w->relay, printable(l->arena, q->relay));
+	printf("%-*s  %-*s  %7lld  %8s  %7lld  %8lld  %4lld\n", w->what, what_text(l, q), w->app,
+	       printable(l->arena, q->app), (long long)q->n[WAITING],
+	       q->oldest == 0 ? "-" : age_text(l->now - q->oldest, age), (long long)q->n[OUT],
+	       (long long)q->n[RELEASED], (long long)q->n[GONE]);
+}
+
 static void
 print_text(struct list *l)
 {
-	size_t what = strlen("WAITS FOR"), app = strlen("APP");
-	char age[32];
+	struct widths w = measure(l);
 
-	for (const struct queue *q = l->first; q != NULL; q = q->next) {
-		what = strlen(what_text(l, q)) > what ? strlen(what_text(l, q)) : what;
-		app = strlen(printable(l->arena, q->app)) > app ? strlen(printable(l->arena, q->app)) : app;
-	}
 	if (l->first == NULL) {
 		puts("nothing is held, and nothing was in the last 24 hours");
 		return;
 	}
-	printf("%-*s  %-*s  %7s  %8s  %7s  %8s  %4s\n", (int)what, "WAITS FOR", (int)app, "APP", "WAITING", "OLDEST",
+	if (w.relay > 0)
+		printf("%-*s  ", w.relay, "RELAY");
+	printf("%-*s  %-*s  %7s  %8s  %7s  %8s  %4s\n", w.what, "WAITS FOR", w.app, "APP", "WAITING", "OLDEST",
 	       "GRANTED", "RELEASED", "GONE");
 	for (const struct queue *q = l->first; q != NULL; q = q->next)
-		printf("%-*s  %-*s  %7lld  %8s  %7lld  %8lld  %4lld\n", (int)what, what_text(l, q), (int)app,
-		       printable(l->arena, q->app), (long long)q->n[WAITING],
-		       q->oldest == 0 ? "-" : age_text(l->now - q->oldest, age), (long long)q->n[OUT],
-		       (long long)q->n[RELEASED], (long long)q->n[GONE]);
+		print_queue(l, q, &w);
 	fputs("RELEASED and GONE: in the last 24 hours\n", stdout);
 	if (l->n_named > 0)
 		printf("\n%s", text_string(&l->named));

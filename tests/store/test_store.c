@@ -330,6 +330,51 @@ confirm(const char *id, const char *what)
 	pass(0);
 }
 
+static int
+count_held(void *context, const struct store_held *h)
+{
+	assert_string_equal(h->relay, "r");
+	assert_string_equal(h->limit, "t/m");
+	assert_string_equal(h->queue_id, h->id);
+	assert_false(h->is_superseded);
+	(*(int *)context)++;
+	return 0;
+}
+
+static int
+count_left(void *context, const struct store_left *left)
+{
+	assert_string_equal(left->limit, "t/m");
+	assert_string_equal(left->state, "released");
+	*(int *)context += (int)left->count;
+	return 0;
+}
+
+/* How many a reader finds in a state, of all relays and of this one. */
+static void
+readers_find(const char *state, int n, int left)
+{
+	char error[300] = "";
+	struct store_reader *r = store_reader_open(url, error, sizeof error);
+	int found[3] = {0};
+	const char *why = "";
+
+	if (r == NULL)
+		fail_msg("%s", error);
+	if (store_reader_held(r, NULL, state, count_held, &found[0], &why) != 0 ||
+	    store_reader_held(r, "r", state, count_held, &found[1], &why) != 0 ||
+	    store_reader_held(r, "another", state, count_held, &found[2], &why) != 0)
+		fail_msg("%s", why);
+	assert_int_equal(found[0], n);
+	assert_int_equal(found[1], n);
+	assert_int_equal(found[2], 0);
+	found[0] = 0;
+	if (store_reader_left(r, wall - 60000, count_left, &found[0], &why) != 0)
+		fail_msg("%s", why);
+	assert_int_equal(found[0], left);
+	store_reader_close(&r);
+}
+
 #define GRANTED(id) count_rows("SELECT count(*) FROM held WHERE state = 'granted' AND message_id = '" id "'")
 
 /* Newcomers wait behind those that wait; the apps take turns, the oldest of each
@@ -367,6 +412,8 @@ held_mail_goes_in_turn(void **state)
 				    " ORDER BY slot DESC LIMIT 1"), 8);
 	assert_int_equal(count_rows("SELECT count(*) FROM held_charges WHERE granted = 0"), 0);
 	assert_int_equal(count_rows("SELECT count(*) FROM held_charges"), 8);
+	readers_find("granted", 4, 1);
+	readers_find("waiting", 0, 1);
 	assert_true(send_held(s, "last", "a", 1));
 	confirm("a2", "released");
 	confirm("b1", "released");
