@@ -63,6 +63,22 @@ is_bare(const char *s, size_t len)
 	return len > 0;
 }
 
+/* Adds one code point, or one octet that is none, and tells how long it was. */
+static size_t
+add_one(struct text *t, const char *s, size_t len)
+{
+	size_t used;
+	int32_t c = text_utf8_next(s, len, &used);
+
+	if (c < 0)
+		text_printf(t, "\\x%02x", (unsigned char)*s);
+	else if (is_unsafe(c))
+		text_printf(t, "\\u{%x}", (unsigned)c);
+	else
+		text_add_octets(t, s, used);
+	return used;
+}
+
 void
 printable_add_value(struct text *t, const char *s, size_t len)
 {
@@ -72,18 +88,20 @@ printable_add_value(struct text *t, const char *s, size_t len)
 	}
 	text_add_char(t, '"');
 	for (size_t i = 0; i < len;) {
-		size_t used;
-		int32_t c = text_utf8_next(s + i, len - i, &used);
-
-		if (c < 0)
-			text_printf(t, "\\x%02x", (unsigned char)s[i]);
-		else if (c == '"' || c == '\\')
-			text_printf(t, "\\%c", (char)c);
-		else if (is_unsafe(c))
-			text_printf(t, "\\u{%x}", (unsigned)c);
-		else
-			text_add_octets(t, s + i, used);
-		i += used;
+		if (s[i] == '"' || s[i] == '\\')
+			text_add_char(t, '\\');
+		i += add_one(t, s + i, len - i);
 	}
 	text_add_char(t, '"');
+}
+
+void
+printable_add_lines(struct text *t, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		if (s[i] == '\n' || s[i] == '\t')
+			text_add_char(t, s[i++]);
+		else
+			i += add_one(t, s + i, len - i);
+	}
 }

@@ -235,7 +235,6 @@ static int
 sqlite_tend(void *backend, const char **error_r)
 {
 	struct sqlite *s = backend;
-
 	struct operator_request *requests;
 	enum db_result rc;
 	size_t n;

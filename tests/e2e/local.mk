@@ -5,7 +5,6 @@ EXTRA_DIST += \
 	tests/e2e/test_audit.py \
 	tests/e2e/test_crash.py \
 	tests/e2e/test_hold.py \
-	tests/e2e/test_limits.py \
 	tests/e2e/test_learn.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_postfix.py \

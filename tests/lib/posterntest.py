@@ -223,7 +223,10 @@ class Postfix:
         values = {"folder": self.folder, "daemons": POSTFIX_DAEMONS, "next_hop": next_hop,
                   "milter": milter, "port": self.port}
         with open(os.path.join(self.config, "main.cf"), "w") as f:
-            f.write(MAIN_CF.format(**values) + extra)
+            own = {line.split("=")[0].strip() for line in extra.splitlines()}
+            f.writelines(line for line in MAIN_CF.format(**values).splitlines(True)
+                         if line.split("=")[0].strip() not in own)
+            f.write(extra)
         with open(os.path.join(self.config, "master.cf"), "w") as f:
             f.write(MASTER_CF.format(**values))
 
