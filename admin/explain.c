@@ -16,6 +16,7 @@
 #include "admin/database.h"
 #include "admin/explain.h"
 #include "admin/saved.h"
+#include "admin/terminal.h"
 #include "base/json.h"
 #include "gate/session.h"
 #include "policy/file/file.h"
@@ -313,26 +314,26 @@ print_reserved(const struct message *m, const struct charge *c, bool is_weighed)
 	const char *s = budget_text(m->arena, c, "", charge_count(c), !is_weighed);
 
 	if (s[0] != '\0')
-		printf("%s, ", s);
+		terminal_print("%s, ", s);
 }
 
 static void
 print_limit(const struct message *m, const struct charge *c, bool is_weighed)
 {
-	printf("%s %s%s%s: ", c->tally ? "reserve:" : "limit:  ", c->name, c->key[0] == '\0' ? "" : " ", c->key);
+	terminal_print("%s %s%s%s: ", c->tally ? "reserve:" : "limit:  ", c->name, c->key[0] == '\0' ? "" : " ", c->key);
 	if (is_weighed)
-		printf("%llu of %llu used", (unsigned long long)c->used, (unsigned long long)charge_count(c));
+		terminal_print("%llu of %llu used", (unsigned long long)c->used, (unsigned long long)charge_count(c));
 	if (is_weighed && c->boost > 0)
-		printf(" (%llu by a boost)", (unsigned long long)c->boost);
+		terminal_print(" (%llu by a boost)", (unsigned long long)c->boost);
 	if (is_weighed)
 		fputs(", ", stdout);
 	else
-		printf("%llu, use not known, ", (unsigned long long)c->count);
+		terminal_print("%llu, use not known, ", (unsigned long long)c->count);
 	print_reserved(m, c, is_weighed);
-	printf("this message adds %llu%s", (unsigned long long)c->amount,
+	terminal_print("this message adds %llu%s", (unsigned long long)c->amount,
 	       !is_weighed || !c->exceeded ? "" : c->waiting == 0 ? ": too many" : ": it waits its turn");
 	if (is_weighed && c->waiting > 0)
-		printf(", behind %llu held", (unsigned long long)c->waiting);
+		terminal_print(", behind %llu held", (unsigned long long)c->waiting);
 	putchar('\n');
 }
 
@@ -354,19 +355,19 @@ print_text(const struct answer_sheet *a)
 	bool watched = d->verdict != a->decision->verdict;
 
 	for (const struct trace_step *t = a->m->trace.first; t != NULL; t = t->next)
-		printf("%-7s %-22s %-8s %s\n", t->stage, t->question, answer_name(t->answer), t->detail);
-	printf("\nverdict: %s", verdict_name(a->decision->verdict));
+		terminal_print("%-7s %-22s %-8s %s\n", t->stage, t->question, answer_name(t->answer), t->detail);
+	terminal_print("\nverdict: %s", verdict_name(a->decision->verdict));
 	if (watched)
-		printf(" (only monitored; it would %s)", verdict_name(d->verdict));
+		terminal_print(" (only monitored; it would %s)", verdict_name(d->verdict));
 	putchar('\n');
 	if (d->reason[0] != '\0')
-		printf("%s %d %s [%s] %s\n", watched ? "would:  " : "reply:  ", d->code, d->enhanced, d->reason, d->text);
+		terminal_print("%s %d %s [%s] %s\n", watched ? "would:  " : "reply:  ", d->code, d->enhanced, d->reason, d->text);
 	if (what_to_do != NULL)
-		printf("advice:  %s\n", what_to_do);
+		terminal_print("advice:  %s\n", what_to_do);
 	for (size_t i = 0; i < a->m->n_charges; i++)
 		print_limit(a->m, &a->m->charges[i], a->is_weighed);
 	for (size_t i = 0; i < a->n_signatures; i++)
-		printf("signed:  d=%s s=%s %s%s\n", a->signatures[i].key->domain, a->signatures[i].key->selector,
+		terminal_print("signed:  d=%s s=%s %s%s\n", a->signatures[i].key->domain, a->signatures[i].key->selector,
 		       key_algorithm_name(a->signatures[i].key->algorithm),
 		       a->signatures[i].value != NULL ? "" : " FAILED");
 	return 0;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "admin/database.h"
+#include "admin/terminal.h"
 #include "admin/when.h"
 #include "base/json.h"
 #include "gate/replay.h"
@@ -38,7 +39,7 @@ static void
 print_fact(const char *name, const char *value)
 {
 	if (value[0] != '\0')
-		printf("%-10s %s\n", name, value);
+		terminal_fact(name, value);
 }
 
 static void
@@ -46,7 +47,7 @@ print_facts(const struct record *r)
 {
 	char at[WHEN_SIZE];
 
-	printf("%-10s %s, at %s, queue id %s\n", "message", r->id, when_format(r->time, at),
+	terminal_print("%-10s %s, at %s, queue id %s\n", "message", r->id, when_format(r->time, at),
 	       r->queue_id[0] == '\0' ? "not given" : r->queue_id);
 	print_fact("client", r->picked_up ? "local" : r->client);
 	print_fact("login", r->login);
@@ -57,33 +58,33 @@ print_facts(const struct record *r)
 	print_fact("sender", r->sender[0] == '\0' ? "<>" : r->sender);
 	print_fact("from", r->header_from);
 	for (size_t i = 0; i < r->n_rcpt; i++)
-		printf("%-10s %s, %s%s%s\n", "recipient", r->rcpt[i].address, r->rcpt[i].place,
+		terminal_print("%-10s %s, %s%s%s\n", "recipient", r->rcpt[i].address, r->rcpt[i].place,
 		       r->rcpt[i].reason[0] == '\0' ? "" : r->rcpt[i].accepted ? ", would be refused: " : ", refused: ",
 		       r->rcpt[i].reason);
 	print_fact("subject", r->subject);
-	printf("%-10s %lld octets\n", "size", (long long)r->size);
+	terminal_print("%-10s %lld octets\n", "size", (long long)r->size);
 }
 
 static void
 print_then(const struct record *r, const struct charge *charges, size_t n)
 {
 	fputs("\nsteps:\n", stdout);
-	fputs(r->trace, stdout);
+	terminal_print("%s", r->trace);
 	for (size_t i = 0; i < n; i++)
-		printf("%-10s %s%s%s: %llu of %llu were used, this message %s %llu\n",
+		terminal_print("%-10s %s%s%s: %llu of %llu were used, this message %s %llu\n",
 		       charge_is_tally_key(charges[i].key) ? "reserve" : "limit", charges[i].name,
 		       charges[i].key[0] == '\0' ? "" : " ", charges[i].key, (unsigned long long)charges[i].used,
 		       (unsigned long long)charges[i].count, charges[i].exceeded ? "was over it with" : "added",
 		       (unsigned long long)charges[i].amount);
 	for (size_t i = 0; i < r->n_signature; i++)
-		printf("signature  d=%s s=%s %s: %s\n", r->signature[i].domain, r->signature[i].selector,
+		terminal_print("signature  d=%s s=%s %s: %s\n", r->signature[i].domain, r->signature[i].selector,
 		       r->signature[i].algorithm, r->signature[i].result);
-	printf("\nthen:  %s", r->verdict);
+	terminal_print("\nthen:  %s", r->verdict);
 	if (r->reason[0] != '\0')
-		printf(", %d %s [%s] %s", r->code, r->enhanced, r->reason, r->text);
+		terminal_print(", %d %s [%s] %s", r->code, r->enhanced, r->reason, r->text);
 	putchar('\n');
 	if (strcmp(r->would, r->verdict) != 0 || strcmp(r->would_reason, r->reason) != 0)
-		printf("       on trial; it would have been: %s [%s] %s\n", r->would, r->would_reason, r->would_text);
+		terminal_print("       on trial; it would have been: %s [%s] %s\n", r->would, r->would_reason, r->would_text);
 }
 
 static void
@@ -92,15 +93,15 @@ print_now(const struct replayed *now)
 	const struct decision *d = now->decision;
 
 	if (now->undecidable != NULL) {
-		printf("today: not known: %s\n", now->undecidable);
+		terminal_print("today: not known: %s\n", now->undecidable);
 		return;
 	}
-	printf("today: %s", verdict_name(d->verdict));
+	terminal_print("today: %s", verdict_name(d->verdict));
 	if (d->reason[0] != '\0')
-		printf(", %d %s [%s] %s", d->code, d->enhanced, d->reason, d->text);
+		terminal_print(", %d %s [%s] %s", d->code, d->enhanced, d->reason, d->text);
 	fputs(" (limits aside)\n", stdout);
 	if (now->would->verdict != d->verdict)
-		printf("       on trial; it would be: %s [%s] %s\n", verdict_name(now->would->verdict), now->would->reason,
+		terminal_print("       on trial; it would be: %s [%s] %s\n", verdict_name(now->would->verdict), now->would->reason,
 		       now->would->text);
 }
 
@@ -222,7 +223,7 @@ show_message(void *context, const struct record *r, const struct charge *charges
 	print_facts(r);
 	print_then(r, charges, n);
 	if (p->counted > 1)
-		printf("       the first of %llu refusals of its kind, the last at %s\n", (unsigned long long)p->counted,
+		terminal_print("       the first of %llu refusals of its kind, the last at %s\n", (unsigned long long)p->counted,
 		       when_format(p->last_time, last));
 	print_now(&now);
 	return 0;
@@ -249,7 +250,7 @@ show_refusal(void *context, const struct refusal *f, uint64_t count, int64_t las
 
 		return print_json(&r, NULL, 0, count, &now) == 0 ? 0 : -2;
 	}
-	printf("refused at %s, %llu times from %s to %s; the facts are those of the first\n\n", f->stage,
+	terminal_print("refused at %s, %llu times from %s to %s; the facts are those of the first\n\n", f->stage,
 	       (unsigned long long)count, when_format(f->time, first), when_format(last_time, last));
 	print_fact("client", f->client);
 	print_fact("login", f->login);
@@ -257,7 +258,7 @@ show_refusal(void *context, const struct refusal *f, uint64_t count, int64_t las
 	print_fact("sender", f->sender[0] == '\0' ? "<>" : f->sender);
 	print_fact("from", f->header_from);
 	print_fact("recipient", f->recipient);
-	printf("\nthen:  %s, %d %s [%s] %s\n", f->verdict, f->code, f->enhanced, f->reason, f->text);
+	terminal_print("\nthen:  %s, %d %s [%s] %s\n", f->verdict, f->code, f->enhanced, f->reason, f->text);
 	print_now(&now);
 	return 0;
 }

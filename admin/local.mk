@@ -45,7 +45,8 @@ postern_SOURCES = \
 	admin/saved.c \
 	admin/saved.h \
 	admin/simulate.c \
-	admin/schema.c
+	admin/schema.c \
+	admin/terminal.c admin/terminal.h
 postern_LDADD = liblearn.a libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \
 	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)

@@ -96,6 +96,13 @@ printable_add_value(struct text *t, const char *s, size_t len)
 }
 
 void
+printable_add_line(struct text *t, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len;)
+		i += add_one(t, s + i, len - i);
+}
+
+void
 printable_add_lines(struct text *t, const char *s, size_t len)
 {
 	for (size_t i = 0; i < len;) {

@@ -24,8 +24,9 @@ const char *printable(struct arena *a, const char *s);
  * points, which are escaped as \u{HEX}. */
 void printable_add_value(struct text *t, const char *s, size_t len);
 
-/* Adds `s` for a person at a terminal: the same code points are escaped, line
- * ends and tabs stay, and there are no quotes. */
+/* Adds `s` for a person at a terminal: the same code points are escaped, and
+ * there are no quotes. In the second, line ends and tabs stay. */
+void printable_add_line(struct text *t, const char *s, size_t len);
 void printable_add_lines(struct text *t, const char *s, size_t len);
 
 #endif

@@ -203,7 +203,15 @@ def explained(s):
     check("explain ID of a count", b"refused at mail, 2 times" in done.stdout, True)
     done = subprocess.run([BUILD + "/postern", "explain", "-c", new, "0" * 26], stderr=subprocess.PIPE)
     check("an id that is not there", (done.returncode, b"has no message" in done.stderr), (1, True))
-
+    subprocess.run(["sqlite3", s.folder + "/postern.db", "VACUUM INTO '%s/copy.db'" % s.folder], check=True)
+    subprocess.run(["sqlite3", s.folder + "/copy.db", "UPDATE messages SET subject = char(27) || '[2J' || char(10) ||"
+                    " 'verdict: accept' || char(8238), sender = sender || char(7) WHERE id = '%s'" % row["id"]], check=True)
+    copy = s.write("copy.yaml", s.text.replace("/postern.db", "/copy.db"))
+    done = subprocess.run([BUILD + "/postern", "explain", "-c", copy, row["id"]], stdout=subprocess.PIPE)
+    said = done.stdout.decode()
+    check("what others wrote does nothing to a terminal",
+          ([c for c in said if ord(c) < 32 and c not in "\n\t" or c == "\u202e"], "\nverdict: accept" in said,
+           "subject    \\u{1b}[2J\\u{a}verdict: accept\\u{202e}\n" in said), ([], False, True))
 
 def subjects():
     """What is not kept cannot be judged by."""

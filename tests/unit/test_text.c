@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/printable.h"
 #include "base/text.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof(a)[0])
@@ -246,6 +247,41 @@ test_to_u64(void **state)
 	}
 }
 
+/* What somebody else wrote, as a log line's value, on one line and on several. */
+static void
+test_printable(void **state)
+{
+	static const struct {
+		const char *s, *value, *line, *lines;
+	} rows[] = {
+		{ "plain", "plain", "plain", "plain" },
+		{ "", "\"\"", "", "" },
+		{ "a b=\"c\\", "\"a b=\\\"c\\\\\"", "a b=\"c\\", "a b=\"c\\" },
+		{ "Größe", "\"Größe\"", "Größe", "Größe" },
+		{ "\x1b[2J", "\"\\u{1b}[2J\"", "\\u{1b}[2J", "\\u{1b}[2J" },
+		{ "a\n\tb\r", "\"a\\u{a}\\u{9}b\\u{d}\"", "a\\u{a}\\u{9}b\\u{d}", "a\n\tb\\u{d}" },
+		{ "\xc2\x9b" "1m", "\"\\u{9b}1m\"", "\\u{9b}1m", "\\u{9b}1m" },
+		{ "x\xe2\x80\xaey", "\"x\\u{202e}y\"", "x\\u{202e}y", "x\\u{202e}y" },
+		{ "\xc3(\xff", "\"\\xc3(\\xff\"", "\\xc3(\\xff", "\\xc3(\\xff" },
+		{ "\x7f", "\"\\u{7f}\"", "\\u{7f}", "\\u{7f}" },
+	};
+	struct text t = {0};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		printable_add_value(&t, rows[i].s, strlen(rows[i].s));
+		assert_string_equal(text_string(&t), rows[i].value);
+		text_clear(&t);
+		printable_add_line(&t, rows[i].s, strlen(rows[i].s));
+		assert_string_equal(text_string(&t), rows[i].line);
+		text_clear(&t);
+		printable_add_lines(&t, rows[i].s, strlen(rows[i].s));
+		assert_string_equal(text_string(&t), rows[i].lines);
+		text_clear(&t);
+	}
+	text_free(&t);
+}
+
 int
 main(void)
 {
@@ -257,6 +293,7 @@ main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_to_u64),
+		cmocka_unit_test(test_printable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

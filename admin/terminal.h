@@ -1,0 +1,16 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What a person reads. Subjects, HELO names, addresses and replies are somebody
+ * else's words: what would move the cursor or turn the reading direction is escaped.
+ */
+#ifndef POSTERN_ADMIN_TERMINAL_H
+#define POSTERN_ADMIN_TERMINAL_H
+
+/* printf() to standard output, with the escapes of printable_add_lines(). */
+void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* "NAME       VALUE" on one line whatever the value holds. */
+void terminal_fact(const char *name, const char *value);
+
+#endif
