@@ -2,7 +2,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
 -- Three roles with the rights that are needed, and no more. Run it as the owner of the tables, who
--- may create roles, after `postern migrate`, and again after each later one:
+-- may create roles, after the first `postern migrate`. What later ones make has the same rights from
+-- the start where the same role makes it:
 --     psql -v ON_ERROR_STOP=1 -f roles.sql postgresql://OWNER@HOST/DATABASE
 -- Then give them to those who log in:
 --     CREATE ROLE mail1 LOGIN PASSWORD '...' IN ROLE postern_relay;
@@ -25,3 +26,6 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO postern_relay, postern_operator, 
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO postern_relay;
 REVOKE INSERT, UPDATE, DELETE ON schema_version FROM postern_relay;
 GRANT INSERT ON requests TO postern_operator;
+
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO postern_relay, postern_operator, postern_audit;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT INSERT, UPDATE, DELETE ON TABLES TO postern_relay;

@@ -229,6 +229,11 @@ def rights(server, database):
     check("but not change the audit", denied(server, database, "otto", "UPDATE messages SET verdict = 'accept'"))
     code, said = postern("export", "--database", as_role(server, database, "eva"), "--format", "jsonl")
     check("a reader can read", code == 0, said)
+    server.sql("CREATE TABLE later (n INT); CREATE VIEW looked AS SELECT n FROM later", database)
+    check("and what a later migration makes", not denied(server, database, "eva", "SELECT * FROM looked, later"))
+    check("but not write it", denied(server, database, "eva", "INSERT INTO later VALUES (1)"))
+    check("as posternd may", not denied(server, database, "mail", "INSERT INTO later VALUES (1)"))
+    server.sql("DROP VIEW looked; DROP TABLE later", database)
 
 
 def main():
