@@ -67,6 +67,10 @@ struct charge {
 	 * limit of its own: never exceeded, and only the counter is of use. */
 	bool tally;
 
+	/* Set by store_peek() and store_admit() where the database is away and each relay grants
+	 * its share: count is that share, of so many; 0: count is all there is. */
+	uint64_t whole;
+
 	/* Filled by store_peek() and store_admit(). */
 	uint64_t used;         /* in the last period, before this message */
 	uint64_t boost;        /* what an operator has added to count for now; see charge_count() */

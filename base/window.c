@@ -75,6 +75,19 @@ window_add(struct window *w, int64_t slot, uint64_t amount)
 	*c = add_saturating(*c, amount);
 }
 
+bool
+window_add_late(struct window *w, int64_t slot, uint64_t amount)
+{
+	uint64_t *c;
+
+	window_advance(w, slot);
+	if (slot < 0 || slot < w->newest - WINDOW_SLOTS)
+		return false;
+	c = cell(w, slot);
+	*c = add_saturating(*c, amount);
+	return true;
+}
+
 void
 window_join(struct window *w, const struct window *other)
 {

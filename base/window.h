@@ -13,6 +13,7 @@
 #ifndef POSTERN_BASE_WINDOW_H
 #define POSTERN_BASE_WINDOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define WINDOW_SLOTS 60
@@ -40,6 +41,10 @@ uint64_t window_used(const struct window *w, int64_t slot);
 
 /* Adds amount to `slot`, advancing first; a slot before `newest` counts as `newest`. */
 void window_add(struct window *w, int64_t slot, uint64_t amount);
+
+/* Adds amount to a slot that may be past: it counts there as long as the others of that time
+ * do. false, and nothing is added, when that is over (a slot that is ahead is advanced to). */
+bool window_add_late(struct window *w, int64_t slot, uint64_t amount);
 
 /* Joins what another record of the same counter knows: per slot the larger. */
 void window_join(struct window *w, const struct window *other);

@@ -473,6 +473,9 @@ settle(struct admit *a, bool stopped)
 
 	(void)stopped;
 	decide_anew(s);
+	if (a->is_share)
+		trace_add(&s->message.trace, "end", "share", ANSWER_NOTE, "the database is away: held against this relay's "
+			  "share of each limit");
 	limit_decide(&s->message);
 	a->held = s->message.decision.verdict == VERDICT_HOLD;
 	audit_record(&s->record, &s->message, &c);

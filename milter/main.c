@@ -92,6 +92,7 @@ open_store(const struct policy *p, char *error_r, size_t error_size)
 		.durability = p->durability == DURABILITY_POWER ? STORE_DURABILITY_POWER
 								: STORE_DURABILITY_PROCESS,
 		.relay = gate.relay, .clock = gate.clock, .log = daemon_log,
+		.local_url = p->database_away == AWAY_LOCAL_SHARE ? p->local_database : NULL, .relays = p->relays,
 	};
 
 	gate.store = store_open(&o, error_r, error_size);

@@ -75,6 +75,12 @@ say_broken(const struct policy *p)
 		   state.file, broken, p->digest, loaded);
 }
 
+static bool
+is_share(const struct policy *p)
+{
+	return p->database_away == AWAY_LOCAL_SHARE;
+}
+
 static void
 say_needs_restart(const struct policy *p)
 {
@@ -86,6 +92,9 @@ say_needs_restart(const struct policy *p)
 		store_shown_url(p->database, shown, sizeof shown);
 		daemon_say(true, "reload: database changed to %s; that takes a restart", shown);
 	}
+	if (is_share(p) != is_share(state.first) || strcmp(p->local_database, state.first->local_database) != 0 ||
+	    p->relays != state.first->relays)
+		daemon_say(true, "reload: database-away, relays or local-database changed; local-share takes a restart");
 	if (strcmp(p->relay, state.first->relay) != 0)
 		daemon_say(true, "reload: relay changed to \"%s\"; that takes a restart", p->relay);
 	if (p->durability != state.first->durability)

@@ -517,6 +517,14 @@ reserve_text(struct arena *a, const struct charge *c)
 	return s[0] == '\0' ? "" : arena_printf(a, ", %s", s);
 }
 
+/* That the count is a share, and what of. */
+static const char *
+share_text(struct arena *a, const struct charge *c)
+{
+	return c->whole == 0 ? "" : arena_printf(a, ", this relay's share of %llu while the database is away",
+						 (unsigned long long)c->whole);
+}
+
 static struct decision
 limit_decision(struct message *m, const struct charge *c)
 {
@@ -532,17 +540,19 @@ limit_decision(struct message *m, const struct charge *c)
 	if (c->retry_ms < 0)
 		d.text = arena_printf(m->arena, "this message alone has %llu %s%s; the limit is %llu%s",
 				      (unsigned long long)c->amount, unit_names[c->unit], of,
-				      (unsigned long long)charge_count(c), reserve_text(m->arena, c));
+				      (unsigned long long)(c->whole == 0 ? charge_count(c) : c->whole),
+				      reserve_text(m->arena, c));
 	else if (d.verdict == VERDICT_HOLD)
-		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s; held until there is room, %s",
+		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s%s; held until there is room, %s",
 				      message_who(m), (unsigned long long)c->used, (unsigned long long)charge_count(c),
 				      unit_names[c->unit], limit_period_name(m->arena, c->period), of,
-				      reserve_text(m->arena, c), queue_text(m->arena, c->waiting));
+				      reserve_text(m->arena, c), share_text(m->arena, c),
+				      queue_text(m->arena, c->waiting));
 	else
-		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s; try again in %s", message_who(m),
+		d.text = arena_printf(m->arena, "%s has used %llu of %llu %s per %s%s%s%s; try again in %s", message_who(m),
 				      (unsigned long long)c->used, (unsigned long long)charge_count(c), unit_names[c->unit],
 				      limit_period_name(m->arena, c->period), of, reserve_text(m->arena, c),
-				      wait_text(m->arena, c->retry_ms));
+				      share_text(m->arena, c), wait_text(m->arena, c->retry_ms));
 	return d;
 }
 

@@ -65,6 +65,11 @@ struct backend {
 	 * within another. */
 	int (*transaction)(struct backend *b, enum db_result (*work)(struct backend *b, void *context), void *context,
 			   const char **error_r);
+	/* The limits' time now, outside of transactions. */
+	int64_t (*limit_now)(const struct backend *b);
+	/* Called within its transaction for each message that was written; NULL for nothing. */
+	enum db_result (*admitted)(struct backend *b, const struct admit *a);
+	bool tells_nothing;       /* no events: its limits are not whole ones */
 	bool is_shared;           /* others write this database too: what it holds counts, not memory */
 };
 
@@ -91,9 +96,19 @@ void rows_read_state(struct db_query *q, int column, struct counter_state *s);
 
 /* Adds a charge to its counter. */
 enum db_result rows_charge(struct backend *b, struct counter *k, const struct charge *c);
+/* The same, of a message from an earlier time of the limits' clock: it counts for that time. */
+enum db_result rows_charge_late(struct backend *b, struct counter *k, const struct charge *c, int64_t time);
 
-/* Notes that the MTA holds this message. `counters`: of its charges. */
-enum db_result held_add(struct backend *b, const struct admit *a, struct counter *const *counters);
+/* A message that was admitted elsewhere, with its parts and its charges as they were weighed
+ * there; no counter moves. DB_CONSTRAINT: it is recorded already. */
+enum db_result rows_add(struct backend *b, const struct admit *a);
+enum db_result rows_refusal(struct backend *b, const struct refusal_delta *d);
+
+/* Removes a message with its parts. */
+enum db_result prune_message(struct backend *b, const char *id);
+
+/* Notes that the MTA holds this message since then. `counters`: of its charges. */
+enum db_result held_add(struct backend *b, const struct admit *a, struct counter *const *counters, int64_t held_time);
 
 /* The relay after this one, "" being before all, that holds or held mail; "" when it was the last. */
 #define HELD_RELAY_SIZE 256

@@ -85,7 +85,7 @@ waits_for(const struct admit *a, struct counter *const *counters)
 }
 
 enum db_result
-held_add(struct backend *b, const struct admit *a, struct counter *const *counters)
+held_add(struct backend *b, const struct admit *a, struct counter *const *counters, int64_t held_time)
 {
 	int64_t limit_id = waits_for(a, counters);
 	struct db_query *q = b->query[HELD_NEW];
@@ -99,7 +99,7 @@ held_add(struct backend *b, const struct admit *a, struct counter *const *counte
 	db_bind_text(q, &i, a->record->tenant);
 	db_bind_int(q, &i, limit_id);
 	db_bind_text(q, &i, limit_id != 0 ? "waiting" : "kept");
-	db_bind_int(q, &i, backend_wall_ms(b));
+	db_bind_int(q, &i, held_time);
 	rc = db_send(q);
 	for (size_t n = 0; rc == DB_DONE && limit_id != 0 && n < a->n_charges; n++) {
 		rc = add_charge(b, a, n, counters[n]->limit_id);

@@ -20,11 +20,13 @@ libsql_a_SOURCES = \
 	sql/prune.c \
 	sql/read.c sql/read-private.h sql/read_held.c \
 	sql/rehearsal.c \
+	sql/report.c sql/report.h \
 	sql/requests.c sql/requests.h \
 	sql/refusals.c sql/refusals.h \
 	sql/reserves.c sql/reserves.h \
 	sql/rows.c \
 	sql/schema.c \
+	sql/share.c \
 	sql/sqlite.c \
 	sql/store.c sql/store.h sql/store-private.h \
 	sql/usage.c sql/usage.h \

@@ -115,6 +115,15 @@ boot_ms(const struct postgres *p)
 	return p->b.options.clock->boot_ms(p->b.options.clock->context);
 }
 
+/* By the clock of the server when it was last asked. */
+static int64_t
+limit_now(const struct backend *b)
+{
+	const struct postgres *p = (const struct postgres *)b;
+
+	return boot_ms(p) + atomic_load(&p->offset);
+}
+
 static void
 close_db(struct postgres *p)
 {
@@ -744,6 +753,7 @@ init(struct postgres *p, const struct store_options *o)
 	p->b.usage = usage_new();
 	p->b.load_all = load_all;
 	p->b.transaction = transaction;
+	p->b.limit_now = limit_now;
 	p->b.is_shared = true;
 	if (p->b.usage != NULL)
 		backend_notify(p, NEAR_PERCENT, QUIET_MS);
@@ -799,7 +809,7 @@ postgres_peek(void *backend, struct charge *charges, size_t n)
 {
 	struct postgres *p = backend;
 
-	usage_weigh(p->b.usage, NULL, charges, n, boot_ms(p) + atomic_load(&p->offset));
+	usage_weigh(p->b.usage, NULL, charges, n, limit_now(&p->b));
 }
 
 #define OPS \

@@ -14,8 +14,8 @@ struct old {
 	int n;
 };
 
-static enum db_result
-drop_message(struct backend *b, const char *id)
+enum db_result
+prune_message(struct backend *b, const char *id)
 {
 	static const enum statement drops[] = {
 		DROP_RECIPIENTS, DROP_SIGNATURES, DROP_CHARGES, DROP_RULES, DROP_HELD, DROP_HELD_CHARGES, DROP_MESSAGE,
@@ -59,7 +59,7 @@ prune_audit(struct backend *b, int64_t before_ms, int max, int *n_r)
 		snprintf(old.id[old.n++], sizeof old.id[0], "%s", db_text(q, 0));
 	db_reset(q);
 	for (int k = 0; rc == DB_DONE && k < old.n; k++)
-		rc = drop_message(b, old.id[k]);
+		rc = prune_message(b, old.id[k]);
 	if (rc != DB_DONE)
 		return rc;
 	q = b->query[DROP_REFUSALS];

@@ -194,9 +194,9 @@ bind_message_who(struct db_query *st, int *i, const struct record *r)
 		db_bind_text(st, i, sender[k]);
 }
 
-/* DB_CONSTRAINT: it is recorded already. */
+/* DB_CONSTRAINT: it is recorded already. is_known: which ids are was asked before. */
 static enum db_result
-write_message(struct backend *b, const struct record *r)
+write_message(struct backend *b, const struct record *r, bool is_known)
 {
 	struct db_query *st = b->query[MESSAGE];
 	const char *const first[] = { r->relay, r->queue_id, r->stage, r->verdict, r->reason };
@@ -220,8 +220,8 @@ write_message(struct backend *b, const struct record *r)
 	db_bind_text(st, &i, r->policy);
 	db_bind_text(st, &i, r->trace);
 	db_bind_int(st, &i, r->decide_us);
-	if (b->is_shared)
-		return db_send(st); /* which ids are recorded was asked for the whole batch */
+	if (is_known)
+		return db_send(st);
 	rc = db_run(st);
 	return rc == DB_DONE && db_changes(b->db) == 0 ? DB_CONSTRAINT : rc;
 }
@@ -382,18 +382,14 @@ load(struct backend *b, struct counter *k, const struct charge *c)
 	return was_used ? write_window(b, k) : DB_DONE;
 }
 
-enum db_result
-rows_charge(struct backend *b, struct counter *k, const struct charge *c)
+/* A counter goes on to its newest slot: what older ones than that count is forgotten. */
+static enum db_result
+begin_slot(struct backend *b, const struct counter *k, const struct charge *c)
 {
-	int64_t slot = window_slot(b->now, c->period);
-	bool is_new_slot = slot > k->window.newest;
-	uint64_t used = usage_add(b->usage, k, b->now, c->amount);
-	enum db_result rc = write_slot(b, k->limit_id, k->window.newest, used);
 	struct db_query *q = b->query[LIMIT_COUNT];
+	enum db_result rc;
 	int i = 0;
 
-	if (rc != DB_DONE || !is_new_slot)
-		return rc;
 	db_bind_int(q, &i, k->limit_id);
 	db_bind_text(q, &i, c->name);
 	db_bind_u64(q, &i, c->count);
@@ -403,8 +399,32 @@ rows_charge(struct backend *b, struct counter *k, const struct charge *c)
 	q = b->query[USE_PRUNE];
 	i = 0;
 	db_bind_int(q, &i, k->limit_id);
-	db_bind_int(q, &i, slot - WINDOW_SLOTS);
+	db_bind_int(q, &i, k->window.newest - WINDOW_SLOTS);
 	return db_send(q);
+}
+
+enum db_result
+rows_charge(struct backend *b, struct counter *k, const struct charge *c)
+{
+	bool is_new_slot = window_slot(b->now, c->period) > k->window.newest;
+	uint64_t used = usage_add(b->usage, k, b->now, c->amount);
+	enum db_result rc = write_slot(b, k->limit_id, k->window.newest, used);
+
+	return rc == DB_DONE && is_new_slot ? begin_slot(b, k, c) : rc;
+}
+
+enum db_result
+rows_charge_late(struct backend *b, struct counter *k, const struct charge *c, int64_t time)
+{
+	int64_t slot = window_slot(time, c->period);
+	bool is_new_slot = slot > k->window.newest;
+	enum db_result rc;
+	uint64_t used;
+
+	if (!usage_add_late(b->usage, k, time, c->amount, &used))
+		return DB_DONE;
+	rc = write_slot(b, k->limit_id, slot, used);
+	return rc == DB_DONE && is_new_slot ? begin_slot(b, k, c) : rc;
 }
 
 static enum db_result
@@ -492,7 +512,7 @@ admit_one(struct backend *b, struct admit *a, const char **error_r)
 	a->held = false;
 	if (a->settle != NULL)
 		a->settle(a, stopped);
-	rc = write_message(b, a->record);
+	rc = write_message(b, a->record, b->is_shared); /* where it is shared, for the whole batch */
 	if (rc == DB_CONSTRAINT) {
 		*error_r = "a message of this id is already recorded";
 		return DB_DONE;
@@ -505,22 +525,36 @@ admit_one(struct backend *b, struct admit *a, const char **error_r)
 			rc = rows_charge(b, counters[i], &a->charges[i]);
 	}
 	if (rc == DB_DONE && a->held)
-		rc = held_add(b, a, counters);
+		rc = held_add(b, a, counters, backend_wall_ms(b));
+	if (rc == DB_DONE && b->admitted != NULL)
+		rc = b->admitted(b, a);
 	return rc == DB_DONE ? events_admitted(b, a, counters) : rc;
+}
+
+enum db_result
+rows_add(struct backend *b, const struct admit *a)
+{
+	enum db_result rc = write_message(b, a->record, false);
+
+	if (rc == DB_DONE)
+		rc = write_parts(b, a->record);
+	for (size_t i = 0; rc == DB_DONE && i < a->n_charges; i++)
+		rc = write_charge(b, a, i);
+	return rc;
 }
 
 static enum db_result
 write_record(struct backend *b, const struct record *r)
 {
-	enum db_result rc = write_message(b, r);
+	enum db_result rc = write_message(b, r, b->is_shared);
 
 	if (rc == DB_CONSTRAINT)
 		return DB_DONE; /* recorded already */
 	return rc == DB_DONE ? write_parts(b, r) : rc;
 }
 
-static enum db_result
-write_refusal(struct backend *b, const struct refusal_delta *d)
+enum db_result
+rows_refusal(struct backend *b, const struct refusal_delta *d)
 {
 	const struct refusal *r = d->refusal;
 	const char *const tail[] = { r->enhanced, r->text, r->app, r->tenant, r->method, r->client,
@@ -570,7 +604,7 @@ rows_write(struct backend *b, const struct batch *batch)
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_records; i++)
 		rc = write_record(b, batch->records[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_refusals; i++)
-		rc = write_refusal(b, &batch->refusals[i]);
+		rc = rows_refusal(b, &batch->refusals[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_reached; i++)
 		rc = events_refused(b, &batch->reached[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_notes; i++)

@@ -41,9 +41,10 @@ struct sqlite {
 };
 
 static int64_t
-limit_now(const struct sqlite *s)
+limit_now(const struct backend *b)
 {
-	const struct clock *c = s->b.options.clock;
+	const struct sqlite *s = (const struct sqlite *)b;
+	const struct clock *c = b->options.clock;
 
 	return c->boot_ms(c->context) + atomic_load(&s->offset);
 }
@@ -165,7 +166,7 @@ begin(struct sqlite *s)
 
 	if (error != NULL)
 		return error;
-	s->b.now = limit_now(s);
+	s->b.now = limit_now(&s->b);
 	return db_run(s->begin) == DB_DONE ? NULL : db_error(s->b.db);
 }
 
@@ -192,17 +193,34 @@ end(struct sqlite *s, enum db_result rc, const char **error_r)
 	return -1;
 }
 
+/* See backend-private.h. */
+static int
+transaction(struct backend *b, enum db_result (*work)(struct backend *b, void *context), void *context,
+	    const char **error_r)
+{
+	struct sqlite *s = (struct sqlite *)b;
+
+	if ((*error_r = begin(s)) == NULL)
+		return end(s, work(b, context), error_r);
+	if (b->db != NULL && db_is_lost(b->db))
+		close_db(s);
+	return -1;
+}
+
+static enum db_result
+write_batch(struct backend *b, void *context)
+{
+	return rows_write(b, context);
+}
+
 static int
 sqlite_commit(void *backend, const struct batch *batch, const char **error_r)
 {
 	struct sqlite *s = backend;
+	struct batch copy = *batch;
 
 	CRASH_POINT("admit-before-begin");
-	if ((*error_r = begin(s)) == NULL)
-		return end(s, rows_write(&s->b, batch), error_r);
-	if (s->b.db != NULL && db_is_lost(s->b.db))
-		close_db(s);
-	return -1;
+	return transaction(&s->b, write_batch, &copy, error_r);
 }
 
 static int
@@ -243,7 +261,7 @@ sqlite_tend(void *backend, const char **error_r)
 		return 0;
 	requests = requests_read(s->requests, &n);
 	say_requests_error(s);
-	if (n == 0 && !backend_may_tend(&s->b, limit_now(s)))
+	if (n == 0 && !backend_may_tend(&s->b, limit_now(&s->b)))
 		return 0;
 	if ((*error_r = begin(s)) != NULL)
 		return -1;
@@ -306,6 +324,8 @@ sqlite_open(const struct store_options *o, char *error_r, size_t error_size)
 	}
 	s->b.options = *o;
 	s->lock_fd = -1;
+	s->b.transaction = transaction;
+	s->b.limit_now = limit_now;
 	s->b.usage = usage_new();
 	s->url = strdup(o->url);
 	s->path = s->url == NULL ? NULL : s->url + strlen("sqlite:");
@@ -316,10 +336,15 @@ sqlite_open(const struct store_options *o, char *error_r, size_t error_size)
 		snprintf(error_r, error_size, "%s", error);
 	} else if (take_lock(s, error_r, error_size) == 0) {
 		if ((error = open_db(s)) == NULL) {
-			(void)sqlite_tend(s, &error); /* what fails comes again */
+			if (!o->is_backup)
+				(void)sqlite_tend(s, &error); /* what fails comes again */
 			return s;
 		}
 		snprintf(error_r, error_size, "%s: %s", s->path, error);
+		if (o->is_backup) {
+			backend_say(&s->b, true, error_r);
+			return s;
+		}
 	}
 	sqlite_close(s);
 	return NULL;
@@ -330,7 +355,7 @@ sqlite_peek(void *backend, struct charge *charges, size_t n)
 {
 	struct sqlite *s = backend;
 
-	usage_weigh(s->b.usage, NULL, charges, n, limit_now(s));
+	usage_weigh(s->b.usage, NULL, charges, n, limit_now(&s->b));
 }
 
 const struct store_ops store_sqlite_ops = {

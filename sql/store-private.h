@@ -154,6 +154,8 @@ struct record *record_copy(struct arena *arena, const struct record *r);
 extern const struct store_ops store_sqlite_ops;
 extern const struct store_ops store_memory_ops;
 extern const struct store_ops store_postgres_ops;
+extern const struct store_ops store_share_ops;  /* has its own open() */
+void *share_open(const struct store_ops *main_ops, const struct store_options *o, char *error_r, size_t error_size);
 extern const struct store_ops store_postgres_short_ops;
 
 #endif

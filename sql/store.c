@@ -43,6 +43,22 @@ store_shown_url(const char *url, char *shown_r, size_t size)
 	db_shown_url(url, shown_r, size);
 }
 
+/* The backend of s->ops, or the one that has another beside it. */
+static void *
+open_backend(struct store *s, const struct store_options *o, char *error_r, size_t error_size)
+{
+	const struct store_ops *ops = s->ops;
+
+	if (o->local_url == NULL)
+		return ops->open(o, error_r, error_size);
+	if (ops == &store_sqlite_ops || ops == &store_memory_ops) {
+		snprintf(error_r, error_size, "%s: shares need a database that relays share", o->url);
+		return NULL;
+	}
+	s->ops = &store_share_ops;
+	return share_open(ops, o, error_r, error_size);
+}
+
 struct store *
 store_open(const struct store_options *options, char *error_r, size_t error_size)
 {
@@ -61,7 +77,7 @@ store_open(const struct store_options *options, char *error_r, size_t error_size
 		free(s);
 		return NULL;
 	}
-	s->backend = s->ops->open(options, error_r, error_size);
+	s->backend = open_backend(s, options, error_r, error_size);
 	if (s->backend == NULL) {
 		free(s);
 		return NULL;

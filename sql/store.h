@@ -11,6 +11,24 @@
  * time (the anchor is kept in the database); across a reboot, wall time, but
  * never earlier than the latest time already charged at.
  *
+ * Shares: several relays may share a PostgreSQL database. Where store_options.local_url
+ * names an SQLite file, a relay grants from that file while it cannot reach the
+ * database: of each limit of N the part N/relays, rounded down, and likewise of what
+ * is kept or reserved. Over the share, what the limit would reject is deferred, for
+ * nobody knows that the limit is reached; what it would hold is held, and waits at
+ * least until the database is back. Then the next message goes to the database, and
+ * beside that all there is in the file is reported to it, in steps that no message
+ * waits for longer than for another's write; each row once, whenever the process dies.
+ * What was granted counts there for the time at which it was granted, beyond N if need
+ * be. The counters of the file stay until their periods are over.
+ *
+ * So in no interval of length T, however often the database goes and comes, for all
+ * relays together or for some, does more pass than
+ *     N              granted by the database, whose counters hold all that it granted,
+ *     + N/relays     by each relay, whose own counters hold all that it granted itself:
+ * together at most N + relays * (N/relays), which is never more than 2 N. That counts
+ * on `relays` being how many there are, and on their files not being taken away.
+ *
  * All functions may be called from any thread once store_open() has returned;
  * no lock is held while the caller's `settle` runs.
  */
@@ -47,10 +65,11 @@ struct store_options {
 	void (*log)(void *context, bool is_error, const char *line);
 	void *log_context;
 	const int64_t *server_skew; /* for tests, or NULL: milliseconds added to a server's time */
-	const bool *server_away;  /* likewise: the server is taken for away while it is true */
-	/* What a relay goes on with while the server is away: see "Away" below. NULL: nothing. */
+	const _Atomic bool *server_away; /* likewise: the server is taken for away while it is true */
+	/* What a relay goes on with while the server is away: see "Shares". NULL: nothing. */
 	const char *local_url;    /* "sqlite:/path" */
 	uint64_t relays;          /* how many relays share the database, at least 1 */
+	bool is_backup;           /* for sql/ only: url is such a file, and may be unusable at first */
 };
 
 /* Opens for writing: takes the lock of the one writer, creates or migrates the
@@ -79,6 +98,8 @@ struct admit {
 	 * again it is called again, and must begin anew. */
 	void (*settle)(struct admit *a, bool stopped);
 	void *context;
+	/* Before settle: the charges are held against this relay's shares of the limits. */
+	bool is_share;
 	/* Set by settle: the MTA is told to hold the message; where charges stop it,
 	 * until they have room for it, otherwise until somebody lets it go. */
 	bool held;
@@ -96,7 +117,8 @@ int store_admit(struct store *s, struct admit *a, const char **error_r);
 
 /* Fills used, exceeded and retry_ms of each charge from memory, without
  * waiting for anything and without charging. What is not in memory shows as
- * unused: the answer can be too friendly, never too strict. */
+ * unused: the answer can be too friendly, never too strict. Where shares are granted,
+ * here as in store_admit(), count, over, kept and reserves become those of the share. */
 void store_peek(struct store *s, struct charge *charges, size_t n);
 
 /* A refusal, counted: those of one kind (client, app, stage, reason, sender,

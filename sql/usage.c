@@ -482,6 +482,19 @@ usage_add(struct usage *u, struct counter *c, int64_t now_ms, uint64_t amount)
 	return sum;
 }
 
+bool
+usage_add_late(struct usage *u, struct counter *c, int64_t time_ms, uint64_t amount, uint64_t *sum_r)
+{
+	int64_t slot = window_slot(time_ms, c->period);
+	bool counts;
+
+	pthread_mutex_lock(&u->lock);
+	counts = window_add_late(&c->window, slot, amount);
+	*sum_r = counts ? c->window.used[slot % WINDOW_SPAN] : 0;
+	pthread_mutex_unlock(&u->lock);
+	return counts;
+}
+
 void
 usage_keep(struct usage *u, int64_t now_ms)
 {

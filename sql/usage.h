@@ -105,6 +105,9 @@ void usage_weigh(struct usage *u, struct counter *const *counters, struct charge
 /* Adds to a counter; the slot's sum afterwards. */
 uint64_t usage_add(struct usage *u, struct counter *c, int64_t now_ms, uint64_t amount);
 
+/* The same at a time that may be past: false when nothing of it counts any more. */
+bool usage_add_late(struct usage *u, struct counter *c, int64_t time_ms, uint64_t amount, uint64_t *sum_r);
+
 void usage_keep(struct usage *u, int64_t now_ms);
 void usage_undo(struct usage *u);
 

@@ -61,6 +61,7 @@ struct writer {
 	/* The thread's own. */
 	int64_t pruned_ms;        /* when a step last found nothing to delete */
 	int64_t tended_ms;
+	bool has_more;            /* to tend: it goes on as soon as nobody waits */
 	const struct store_ops *ops;
 	void *backend;
 	struct refusals *refusals;
@@ -276,7 +277,7 @@ wait_for_work(struct writer *w)
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += TEND_EVERY_MS * 1000000L;
+	until.tv_nsec += (w->has_more ? 1 : TEND_EVERY_MS) * 1000000L;
 	if (until.tv_nsec >= 1000000000L) {
 		until.tv_nsec -= 1000000000L;
 		until.tv_sec++;
@@ -308,11 +309,14 @@ tend(struct writer *w)
 {
 	int64_t now = boot_ms(w);
 	const char *error = NULL;
+	int rc;
 
-	if (w->ops->tend == NULL || now - w->tended_ms < TEND_EVERY_MS)
+	if (w->ops->tend == NULL || (!w->has_more && now - w->tended_ms < TEND_EVERY_MS))
 		return;
 	w->tended_ms = now;
-	if (w->ops->tend(w->backend, &error) < 0)
+	rc = w->ops->tend(w->backend, &error);
+	w->has_more = rc > 0;
+	if (rc < 0)
 		log_fault(w, error);
 }
 
@@ -401,7 +405,7 @@ writer_admit(struct writer *w, struct admit *a, const char **error_r)
 {
 	struct waiter x = { .admit = a };
 
-	a->charged = false;
+	a->charged = a->is_share = a->is_away = false;
 	pthread_cond_init(&x.done, NULL);
 	pthread_mutex_lock(&w->lock);
 	*w->last = &x;

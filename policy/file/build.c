@@ -42,6 +42,17 @@ build_column(const struct node *n, size_t column)
 	return n->column + (n->is_quoted ? 1u : 0u) + (column > 0 ? (unsigned)column - 1 : 0);
 }
 
+/* Of a small limit there may be no share for each relay. */
+static void
+check_share(struct build *b, const struct node *n, const struct limit *l)
+{
+	const struct policy *p = b->policy;
+
+	if (p->database_away == AWAY_LOCAL_SHARE && l->count < p->relays && l->over != OVER_OBSERVE)
+		node_warning(b->problems, n, "a part of %llu for each of %llu relays is nothing: while the database is away no "
+			     "mail passes this limit", (unsigned long long)l->count, (unsigned long long)p->relays);
+}
+
 void
 build_limits(struct build *b, const struct value *v, const char *scope, const struct tenant_rate *rate,
 	     struct limit **limits_r, size_t *n_r)
@@ -57,6 +68,7 @@ build_limits(struct build *b, const struct value *v, const char *scope, const st
 				     e->text, error);
 			continue;
 		}
+		check_share(b, e, &list[n]);
 		for (size_t i = 0; i < n; i++)
 			if (strcmp(list[i].name, list[n].name) == 0)
 				node_error(b->problems, e, "this limit is named %s, as one before it is; keep one of them",

@@ -116,8 +116,11 @@ check_away(struct build *b, const struct value *v)
 {
 	static const size_t needed[] = {TOP_RELAYS, TOP_LOCAL_DATABASE};
 	const struct policy *p = b->policy;
-	bool is_share = p->database_away == AWAY_LOCAL_SHARE, is_whole = is_share && is_shared(p->database);
+	bool is_share = p->database_away == AWAY_LOCAL_SHARE;
 
+	if (p->database_away != AWAY_ON_FAILURE && !is_share && p->database[0] != '\0' && !is_shared(p->database))
+		node_warning(b->problems, v[TOP_DATABASE_AWAY].node->key, "\"database-away\" is of no use with an SQLite file, "
+			     "which is never away; \"on-failure\" holds for it");
 	if (is_share && p->database[0] != '\0' && !is_shared(p->database))
 		node_error(b->problems, v[TOP_DATABASE_AWAY].node, "local-share goes with a database that relays share; expected "
 			   "\"database: postgresql://...\", or tempfail or accept here");
@@ -129,10 +132,7 @@ check_away(struct build *b, const struct value *v)
 		else if (!is_share && v[needed[i]].node != NULL)
 			node_warning(b->problems, v[needed[i]].node->key, "\"%s\" is of no use without \"database-away: "
 				     "local-share\"", name);
-		is_whole = is_whole && v[needed[i]].node != NULL;
 	}
-	if (is_whole && p->local_database[0] != '\0')
-		node_error(b->problems, v[TOP_DATABASE_AWAY].node, "local-share is not in this version; expected tempfail or accept");
 }
 
 static void

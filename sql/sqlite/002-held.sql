@@ -54,3 +54,24 @@ ALTER TABLE limits ADD COLUMN need INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE limits ADD COLUMN free_time INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX limits_changed ON limits (changed_time) WHERE changed_time > 0;
 CREATE INDEX limits_reached ON limits (free_time) WHERE need > 0;
+
+-- What a relay granted while the database that it shares was away, until that is reported; see
+-- sql/report.c. The file's own name there, and the number of the next report of refusals.
+CREATE TABLE share (
+	one INTEGER PRIMARY KEY CHECK (one = 1), source TEXT, number INTEGER
+);
+-- The charges of its messages, as the whole limits have them; the same numbers as in charges.
+CREATE TABLE share_charges (
+	message_id TEXT, number INTEGER, scope TEXT, unit INTEGER, period INTEGER, key TEXT, name TEXT,
+	count INTEGER, amount INTEGER, over INTEGER, enforced INTEGER, kept INTEGER, reserves TEXT,
+	-- of the limits' clock
+	time INTEGER,
+	PRIMARY KEY (message_id, number)
+) WITHOUT ROWID;
+-- Refusals that are being reported; the columns of refusals.
+CREATE TABLE share_refusals (
+	id TEXT, reason TEXT, stage TEXT, first_time INTEGER, last_time INTEGER, count INTEGER,
+	verdict TEXT, code INTEGER, enhanced TEXT, text TEXT, app TEXT, tenant TEXT, method TEXT,
+	client TEXT, login TEXT, tls TEXT, certificate TEXT, certificate_issuer TEXT,
+	sender TEXT, header_from TEXT, recipient TEXT, queue_id TEXT, policy TEXT
+);

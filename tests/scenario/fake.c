@@ -132,11 +132,25 @@ weigh(const struct store *s, struct charge *c)
 		c->retry_ms = -1;
 }
 
+static void
+make_share(struct charge *c)
+{
+	c->whole = c->count;
+	c->count /= fake.shares;
+	if (c->over == OVER_REJECT)
+		c->over = OVER_DEFER;
+}
+
 void
 store_peek(struct store *s, struct charge *charges, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (fake.shares > 0 && charges[i].whole == 0)
+			make_share(&charges[i]);
 		weigh(s, &charges[i]);
+		if (charges[i].whole > 0 && charges[i].retry_ms < 0 && charges[i].amount <= charges[i].whole)
+			charges[i].retry_ms = 300000;
+	}
 }
 
 void
@@ -176,6 +190,7 @@ remember_rules(const struct record *r)
 static void
 remember(const struct record *r)
 {
+	snprintf(fake.last_trace, sizeof fake.last_trace, "%s", r->trace == NULL ? "" : r->trace);
 	remember_rules(r);
 	snprintf(fake.last_verdict, sizeof fake.last_verdict, "%s", r->verdict);
 	snprintf(fake.last_would, sizeof fake.last_would, "%s", r->would);
@@ -209,6 +224,7 @@ store_admit(struct store *s, struct admit *a, const char **error_r)
 	bool stopped = false;
 
 	a->is_away = fake.store_away;
+	a->is_share = fake.shares > 0;
 	if (fake.store_fails && !fake.store_late) {
 		*error_r = "the fake store was told to fail";
 		return -1;

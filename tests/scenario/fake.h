@@ -19,10 +19,12 @@ struct fake {
 	int64_t wall_ms, boot_ms;
 	bool store_fails, store_away, store_late; /* it fails; for the server is away; after it has weighed */
 	uint64_t waiting;         /* held messages that wait for each limit that holds */
+	uint64_t shares;          /* the store grants one of so many of each limit; 0: the whole */
 	bool signer_fails;
 	/* What was last written. */
 	char last_verdict[16], last_would[16], last_reason[128];
 	char last_rules[400];     /* " NAME" of each, then "?" for unknown, "~" for on trial, "*" where it decided */
+	char last_trace[4000];
 	/* What the signer was given last: "NAME: VALUE|" of each added field; octets of the body. */
 	char last_added[400];
 	uint64_t last_body;

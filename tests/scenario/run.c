@@ -23,7 +23,8 @@
  *   do N COMMAND         the command so many times
  *   clock SECONDS        both clocks move on; wall SECONDS moves wall time alone
  *   time YYYY-MM-DD HH:MM          sets wall time; the relay lives in UTC
- *   store fails|away|late|works    (late: it is away when it has weighed); signer fails|works
+ *   store fails|away|late|share|works    (late: it is away when it has weighed; share: it grants half of
+ *                        each limit); signer fails|works
  *   waiting N            so many held messages wait for each limit that holds
  *   = continue | accept | hold KEYWORD | discard | refuse CODE KEYWORD
  *   = would VERDICT [KEYWORD]      what the last record says of enforce
@@ -33,6 +34,7 @@
  *                        trial, "*" for the one that decided
  *   = text TEXT          the reply holds it; = enhanced CODE
  *   = charged N          what the last message was charged
+ *   = trace TEXT         the last record's trace holds it
  *   = unrecorded N       how many were let through so, in this script
  *   = signatures N       each over all of the body and the tags
  */
@@ -273,6 +275,8 @@ actual_fact(const char *expected, char *buf, size_t size)
 		snprintf(buf, size, "rules%s", fake.last_rules);
 	} else if (strncmp(expected, "charged ", 8) == 0) {
 		snprintf(buf, size, "charged %u", fake.last_charged);
+	} else if (strncmp(expected, "trace ", 6) == 0) {
+		snprintf(buf, size, "%s", strstr(fake.last_trace, expected + 6) != NULL ? expected : "another trace");
 	} else if (strncmp(expected, "unrecorded ", 11) == 0) {
 		snprintf(buf, size, "unrecorded %u", fake.unrecorded);
 	} else if (strncmp(expected, "signatures ", 11) == 0) {
@@ -479,6 +483,7 @@ do_world(const char *command, const char *args)
 		do_time(args);
 	} else if (strcmp(command, "store") == 0) {
 		fake.store_late = strcmp(args, "late") == 0;
+		fake.shares = strcmp(args, "share") == 0 ? 2 : 0;
 		fake.store_away = fake.store_late || strcmp(args, "away") == 0;
 		fake.store_fails = fake.store_away || strcmp(args, "fails") == 0;
 	} else if (strcmp(command, "waiting") == 0) {
@@ -558,6 +563,7 @@ run_script(const char *name)
 	fake.store_fails = fake.store_away = fake.store_late = fake.signer_fails = false;
 	fake.unrecorded = 0;
 	fake.waiting = 0;
+	fake.shares = 0;
 	client[0] = login[0] = tls[0] = '\0';
 	edits = NULL;
 	if (f == NULL) {

@@ -19,13 +19,18 @@ TESTS += tests/store/test_operator
 tests_store_test_operator_SOURCES = tests/store/test_operator.c
 tests_store_test_operator_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_store_test_operator_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/store/test_share
+tests_store_test_share_SOURCES = tests/store/test_share.c tests/lib/postgres.c tests/lib/postgres.h
+tests_store_test_share_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_store_test_share_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 endif
 
 # The same, and what is PostgreSQL's own, on a real server.
 if HAVE_CMOCKA
-TESTS += tests/store/postgres.sh
+TESTS += tests/store/postgres.sh tests/store/share.sh
 endif
-EXTRA_DIST += tests/store/postgres.sh tests/lib/postgres.py
+EXTRA_DIST += tests/store/postgres.sh tests/store/share.sh tests/lib/postgres.py
 
 check_PROGRAMS += tests/store/test_limits_property
 TESTS += tests/store/test_limits_property

@@ -328,12 +328,13 @@ test_database(void **state)
 		{"database: postgresql://postern:secret@db/postern\n", "", false, 1, 11, "the password of the database"},
 		{"database: postgresql://db/postern?user=a&password=secret\n", "", false, 1, 11, "passfile=/path"},
 		{"database: postgresql://db:5432/a:b@c\n", "", false, 0, 0, NULL},
-		{"database-away: accept\n", "", false, 0, 0, NULL},
+		{"database: postgres://db\ndatabase-away: accept\n", "", false, 0, 0, NULL},
+		{"database-away: accept\n", "", false, 1, 1, "is of no use with an SQLite file"},
 		{"database-away: never\n", "", true, 1, 16, "expected one of tempfail, accept, local-share"},
 		{"relays: 2\n", "", false, 1, 1, "\"relays\" is of no use without \"database-away: local-share\""},
-		{"database-away: tempfail\nlocal-database: sqlite:/l\n", "", false, 2, 1, "\"local-database\" is of no use"},
-		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\nlocal-database: sqlite:l.db\n", "", true,
-		 2, 16, "local-share is not in this version"},
+		{"database: postgres://db\ndatabase-away: tempfail\nlocal-database: sqlite:/l\n", "", false, 3, 1, "\"local-database\" is of no use"},
+		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\nlocal-database: sqlite:l.db\n", "",
+		 false, 0, 0, NULL},
 		{"database: postgres://db\ndatabase-away: local-share\nlocal-database: sqlite:l.db\n", "", true, 2, 16,
 		 "local-share needs \"relays\""},
 		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\n", "", true, 2, 16,
@@ -343,6 +344,10 @@ test_database(void **state)
 		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\nlocal-database: postgres://e\n", "", true,
 		 4, 17, "expected sqlite:/path"},
 		{"database: postgres://db\nrelays: 0\n", "", true, 2, 9, "expected 1 to 1000"},
+		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\nlocal-database: sqlite:l.db\n",
+		 ", limits: [3 messages/minute]", false, 9, 99, "a part of 3 for each of 4 relays is nothing"},
+		{"database: postgres://db\ndatabase-away: local-share\nrelays: 4\nlocal-database: sqlite:l.db\n",
+		 ", limits: [4 messages/minute, 3 messages/hour then observe]", false, 0, 0, NULL},
 		{"relay: mail-1.contoso_x\n", "", false, 0, 0, NULL},
 		{"relay: \"mail 1\"\n", "", true, 1, 8, "is no name of a relay"},
 	};
@@ -351,9 +356,12 @@ test_database(void **state)
 
 	(void)state;
 	check_top(rows, sizeof rows / sizeof rows[0]);
-	p = folder_load_good(with_top("database: postgres://db\ndatabase-away: accept\n", ""), &problems);
+	p = folder_load_good(with_top("database: postgres://db\ndatabase-away: local-share\nrelays: 4\n"
+				      "local-database: sqlite:l.db\n", ""), &problems);
 	assert_string_equal(p->database, "postgres://db");
-	assert_int_equal(p->database_away, AWAY_ACCEPT);
+	assert_int_equal(p->database_away, AWAY_LOCAL_SHARE);
+	assert_int_equal(p->relays, 4);
+	assert_string_equal(p->local_database + strlen("sqlite:"), folder_path("l.db"));
 	policy_unref(&p);
 	problems_free(&problems);
 	p = folder_load_good(with_top("", ""), &problems);
