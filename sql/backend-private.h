@@ -69,6 +69,8 @@ struct backend {
 	int64_t (*limit_now)(const struct backend *b);
 	/* Called within its transaction for each message that was written; NULL for nothing. */
 	enum db_result (*admitted)(struct backend *b, const struct admit *a);
+	/* How much of a count of refusals is still to be added; NULL: all of it. */
+	uint64_t (*uncounted)(struct backend *b, const struct refusal_delta *d);
 	bool tells_nothing;       /* no events: its limits are not whole ones */
 	bool is_shared;           /* others write this database too: what it holds counts, not memory */
 };

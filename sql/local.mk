@@ -13,6 +13,7 @@ libsql_a_SOURCES = \
 	sql/memory.c \
 	sql/backend-private.h \
 	sql/events.c \
+	sql/doubt.c sql/doubt.h \
 	sql/held.c \
 	sql/read-private.h sql/read_limits.c \
 	sql/postgres.c \

@@ -25,6 +25,7 @@
 #include "base/json.h"
 #include "sql/backend-private.h"
 #include "sql/connector.h"
+#include "sql/doubt.h"
 
 /* Milliseconds that a batch may take, less where there is another database to go on with,
  * and how often it is tried. */
@@ -65,6 +66,10 @@ struct postgres {
 	int64_t batch_ms, late_ms; /* how long one may take; the rest after the last that took too long */
 	int64_t began_ms;         /* when it began, by the machine's own clock */
 	int64_t asked_ms;         /* boot clock: when it last looked for requests */
+	bool is_ending;           /* COMMIT is under way */
+	bool is_open;             /* whether doubt_batch was committed is not known */
+	int64_t doubt_batch;
+	struct doubt *doubt;      /* the refusals of it */
 	bool is_out;              /* the server is known to be away: it is not waited for */
 	bool is_away;             /* the last failure was of that kind */
 	const char *error;        /* why there is no connection */
@@ -489,6 +494,37 @@ read_recorded(struct postgres *p, const struct batch *batch)
 }
 
 static enum db_result
+ask_batch(struct postgres *p)
+{
+	int i = 0;
+
+	db_bind_text(p->own[RELAY_BATCH], &i, p->relay);
+	return db_ask(p->own[RELAY_BATCH]);
+}
+
+/* Whether what was in doubt was committed: no other transaction of ours came after it. */
+static enum db_result
+settle_doubt(struct postgres *p)
+{
+	struct db_query *q = p->own[RELAY_BATCH];
+	enum db_result rc = ask_batch(p);
+
+	if (rc == DB_DONE)
+		rc = db_step(q);
+	if (rc == DB_ROW)
+		doubt_settle(p->doubt, db_int(q, 0) == p->doubt_batch);
+	p->is_open = p->is_open && rc != DB_ROW;
+	db_reset(q);
+	return rc == DB_ROW ? DB_DONE : DB_FAILED;
+}
+
+static uint64_t
+uncounted(struct backend *b, const struct refusal_delta *d)
+{
+	return doubt_left(((struct postgres *)b)->doubt, d);
+}
+
+static enum db_result
 begin(struct postgres *p)
 {
 	enum db_result rc;
@@ -497,14 +533,14 @@ begin(struct postgres *p)
 	db_deadline(p->b.db, p->batch_ms);
 	p->began_ms = machine_ms();
 	usage_detach(p->b.usage);
-	p->is_short = false;
+	p->is_short = p->is_ending = false;
 	rc = db_send(p->own[BEGIN]);
 	db_bind_text(p->own[RELAY_MAKE], &i, p->relay);
 	if (rc == DB_DONE && !p->is_noted)
 		rc = db_send(p->own[RELAY_MAKE]);
-	i = 0;
-	db_bind_text(p->own[RELAY_BATCH], &i, p->relay);
-	return rc == DB_DONE ? db_ask(p->own[RELAY_BATCH]) : rc;
+	if (rc == DB_DONE && p->is_open && p->doubt_batch != p->batch)
+		rc = settle_doubt(p);
+	return rc == DB_DONE ? ask_batch(p) : rc;
 }
 
 /* Whether this batch was committed all the same when its connection was lost. */
@@ -531,6 +567,7 @@ end(struct postgres *p)
 	db_bind_int(q, &i, p->batch);
 	db_bind_text(q, &i, PACKAGE_VERSION);
 	rc = db_send(q);
+	p->is_ending = rc == DB_DONE;
 	if (rc == DB_DONE)
 		rc = db_run(p->own[COMMIT]);
 	p->is_noted = p->is_noted || rc == DB_DONE;
@@ -556,8 +593,11 @@ write_batch(struct postgres *p, const struct batch *batch)
 		rc = load_all(&p->b, charges, n);
 	if (rc == DB_DONE)
 		rc = read_batch(p, &is_done);
-	if (rc == DB_DONE && !is_done)
+	if (rc == DB_DONE && !is_done) {
+		p->is_open = false; /* the try before, if there was one, came to nothing */
+		doubt_undo(p->doubt);
 		rc = read_recorded(p, batch);
+	}
 	if (rc == DB_DONE && !is_done)
 		rc = rows_write(&p->b, batch);
 	text_free(&ids);
@@ -574,6 +614,12 @@ failed(struct postgres *p, const char **error_r)
 	note_db_failure(p);
 	*error_r = p->error;
 	usage_undo(p->b.usage);
+	if (p->is_ending && db_is_lost(p->b.db)) {
+		p->is_open = true;
+		p->doubt_batch = p->batch;
+	}
+	if (!p->is_open)
+		doubt_undo(p->doubt);
 	if (db_is_lost(p->b.db) || db_rollback(p->b.db) != DB_DONE)
 		close_db(p);
 	if (p->is_away && machine_ms() - p->began_ms >= p->batch_ms) {
@@ -589,6 +635,8 @@ static void
 done(struct postgres *p)
 {
 	usage_keep(p->b.usage, p->b.now);
+	doubt_keep(p->doubt);
+	p->is_open = false;
 	p->late_ms = 0;
 }
 
@@ -619,13 +667,15 @@ postgres_commit(void *backend, const struct batch *batch, const char **error_r)
 	p->batch++;
 	for (int i = 0; again && i < TRIES; i++) {
 		if ((*error_r = open_db(p)) != NULL)
-			return outcome(p);
+			break;
 		if (write_batch(p, batch) == DB_DONE) {
 			done(p);
 			return 0;
 		}
 		again = failed(p, error_r);
 	}
+	if (p->is_open && p->doubt_batch == p->batch)
+		doubt_open(p->doubt, batch->refusals, batch->n_refusals);
 	return outcome(p);
 }
 
@@ -730,6 +780,7 @@ postgres_close(void *backend)
 		close_db(p);
 	connector_free(&p->connector);
 	usage_free(&p->b.usage);
+	doubt_free(&p->doubt);
 	events_free(&p->b);
 	held_free(&p->b);
 	free(p->locked);
@@ -762,7 +813,9 @@ init(struct postgres *p, const struct store_options *o)
 	p->url = strdup(o->url);
 	p->relay = strdup(o->relay);
 	p->b.options.relay = p->relay;
-	if (p->b.usage != NULL && p->url != NULL && p->relay != NULL)
+	p->doubt = doubt_new();
+	p->b.uncounted = uncounted;
+	if (p->b.usage != NULL && p->url != NULL && p->relay != NULL && p->doubt != NULL)
 		p->connector = connector_new(o->url);
 	return p->connector != NULL;
 }

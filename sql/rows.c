@@ -561,14 +561,17 @@ rows_refusal(struct backend *b, const struct refusal_delta *d)
 				     r->login, r->tls, r->certificate, r->certificate_issuer, r->sender,
 				     r->header_from, r->recipient, r->queue_id, r->policy };
 	struct db_query *q = b->query[REFUSAL];
+	uint64_t count = b->uncounted == NULL ? d->count : b->uncounted(b, d);
 	int i = 0;
 
+	if (count == 0)
+		return DB_DONE;
 	db_bind_text(q, &i, r->id);
 	db_bind_text(q, &i, r->reason);
 	db_bind_text(q, &i, r->stage);
 	db_bind_int(q, &i, r->time);
 	db_bind_int(q, &i, d->last_time);
-	db_bind_u64(q, &i, d->count);
+	db_bind_u64(q, &i, count);
 	db_bind_text(q, &i, r->verdict);
 	db_bind_int(q, &i, r->code);
 	for (size_t k = 0; k < sizeof tail / sizeof tail[0]; k++)

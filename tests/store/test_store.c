@@ -893,12 +893,16 @@ what_is_done_late_is_done_once(void **state)
 	s = open_store();
 	snprintf(url, sizeof url, "%s", before);
 	boot += 100000;
+	for (int i = 0; i < 3; i++)
+		refuse_one(s, "doubted");
 	assert_int_equal(store_admit(s, &a, &error), -1);
 	assert_true(a.is_away);
+	refuse_one(s, "doubted");
 	postgres_control("resume");
 	while (store_admit(s, &a, &error) != 0 && a.is_away)
 		nanosleep(&(const struct timespec){ .tv_nsec = 20000000 }, NULL);
 	store_close(&s);
+	assert_int_equal(count_rows("SELECT count FROM refusals WHERE reason = 'doubted'"), 4);
 	assert_int_equal(count_rows("SELECT count(*) FROM messages WHERE id = 'late'"), 1);
 	assert_int_equal(count_rows("SELECT sum(used) FROM limit_use JOIN limits ON id = limit_id WHERE scope = 'app:late'"), 2);
 }

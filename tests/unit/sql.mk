@@ -2,6 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_doubt
+TESTS += tests/unit/test_doubt
+tests_unit_test_doubt_SOURCES = tests/unit/test_doubt.c
+tests_unit_test_doubt_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_doubt_LDADD = libsql.a libbase.a $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/test_refusals
 TESTS += tests/unit/test_refusals
 tests_unit_test_refusals_SOURCES = tests/unit/test_refusals.c
