@@ -509,7 +509,8 @@ class MilterClient:
         self.packet(b"H", b"client.example\0")
 
     def message(self, sender, recipients, raw):
-        """accept, reject or tempfail, and the edits of an accepted message."""
+        """accept, reject or tempfail, and the edits of an accepted message; one that is held is quarantined
+        by one of them (b"q")."""
         self.packet(b"M", b"<" + sender.encode("latin-1") + b">\0")
         kind, data = self.answer()
         if kind != b"c":
@@ -532,7 +533,7 @@ class MilterClient:
         edits = []
         while True:
             kind, data = self.answer()
-            if kind in (b"h", b"i", b"m"):
+            if kind in (b"h", b"i", b"m", b"q"):
                 edits.append((kind, data))
             elif kind != b"p":
                 return self._verdict(kind, data), edits

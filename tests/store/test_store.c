@@ -766,7 +766,7 @@ static void
 clean_up(void)
 {
 	static const char *const names[] = { "", ".lock", "-wal", "-shm" };
-	char path[700];
+	char path[sizeof url + 8];
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		snprintf(path, sizeof path, "%s%s", url + strlen("sqlite:"), names[i]);
