@@ -19,6 +19,7 @@ dist_guide_DATA = \
 	doc/guide/policy.md \
 	doc/guide/postfix.md \
 	doc/guide/refusals.md \
+	doc/guide/relays.md \
 	doc/guide/rules.md \
 	doc/guide/sendmail.md \
 	doc/guide/simulate.md

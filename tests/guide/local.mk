@@ -6,4 +6,5 @@ EXTRA_DIST += \
 	tests/guide/fortnight.py \
 	tests/guide/limited.py \
 	tests/guide/pages.py \
+	tests/guide/relayed.py \
 	tests/guide/week.py

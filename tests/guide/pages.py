@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the guide's pages on rules, on learning and on the audit show is so. usage: pages.py GUIDE BUILD FOLDER
+"""What the guide's pages on rules, on learning, on relays and on the audit show is so. usage: pages.py GUIDE BUILD FOLDER
 
 In each page, from the top: a policy in ```yaml is in force from there on, one that begins
 with "rules:" takes the place of the rules of the last; ```eml NAME is a saved message;
 ```diff is applied to the policy in force and makes new.yaml; the commands in ```console
 print exactly what stands below them; ```text below ```sql is what the query finds in the
-audit of a week (week.py). limits.md has a daemon (class LimitsPage), learn.md an audit of its own (class LearnPage), and so has asking.md, where ```text
+audit of a week (week.py). limits.md has a daemon (class LimitsPage), relays.md two and a server (class RelaysPage), learn.md an audit of its own (class LearnPage), and so has asking.md, where ```text
 NAME.sql is the answer to that file of sql/queries (class AskingPage). Tables whose last column is Matches or Result are put to
 postern explain, a row at a time. And the JSON of simulate and explain ID has the members
 that postern(1) lists."""
@@ -23,6 +23,7 @@ import sys
 import asked
 import fortnight
 import limited
+import relayed
 import week
 import posterntest  # noqa: E402: week knows where
 import schema  # noqa: E402
@@ -383,6 +384,70 @@ class LimitsPage(Page):
             counts["commands"] += 1
 
 
+class RelaysPage(Page):
+    """The page on relays: a PostgreSQL server, and two daemons under its policy (relayed.py). ```pgpass PATH is a password
+    file; systemctl stops and starts the server; ```text log and ```text reply stand in the log of the first, and in
+    what its client was told last, spans of time aside."""
+
+    def __init__(self, name, build, folder, top):
+        super().__init__(name, build, folder, "")
+        self.site = relayed.Site(build, folder)
+        self.write("accepted-domains.csv", "contoso.com\n")
+        self.roles = os.path.join(top, "sql", "postgres", "roles.sql")
+
+    def here(self, text):
+        for there, here in (("/usr/local/share/postern/postgres/roles.sql", self.roles),
+                            ("@db.contoso.com/", "@localhost:%d/" % self.site.server.port),
+                            ("db.contoso.com:5432:", "localhost:%d:" % self.site.server.port),
+                            ("/etc/postern/", self.folder + "/"), ("/root/", self.folder + "/"),
+                            ("/var/lib/postern/", self.folder + "/"), ("/var/spool/postfix/postern/", self.folder + "/")):
+            text = text.replace(there, here)
+        return text
+
+    def there(self, text):
+        text = re.sub(r"(?m) +$", "", text.replace("@localhost:%d/" % self.site.server.port, "@db.contoso.com/"))
+        return text.replace(self.folder + "/.pgpass", "/root/.pgpass").replace(self.folder + "/", "/etc/postern/")
+
+    def yaml(self, line, text):
+        self.write("postern.yaml", self.here(text))
+        said = self.run(["postern", "check", "-c", self.path("postern.yaml")])
+        if ": good: " not in said or ": warning: " in said:
+            fail(self.name, line, "postern check says\n" + said)
+        self.site.begin(self.here(text))
+
+    def run(self, words):
+        if words[0] == "systemctl":
+            getattr(self.site, words[1])()
+            return ""
+        words = [self.here(word) for word in words]
+        if words[0] == "psql":
+            words = [os.path.join(self.site.server.bin, "psql"), "-X"] + words[1:]
+            if not any(word.startswith("postgresql:") for word in words):
+                words += ["-d", self.site.server.url()]
+        else:
+            words[0] = os.path.join(self.build, words[0])
+        return self.there(subprocess.run(words, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT, timeout=60).stdout.decode())
+
+    def block(self, line, info, text):
+        words = info.split()
+        if words[:1] == ["pgpass"]:
+            name = os.path.basename(words[1])
+            with open(os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as f:
+                f.write(self.here(text))
+        elif words in (["text", "log"], ["text", "reply"]):
+            self.stands_in(line, text, self.site.log() if words[1] == "log" else self.site.said)
+        else:
+            super().block(line, info, text)
+
+    def stands_in(self, line, text, whole):
+        counts["excerpts"] += 1
+        plain = [re.sub(r"\b\d+ (second|minute)s?\b", "SPAN", part) for part in (text, whole)]
+        for row in plain[0].splitlines():
+            if row not in plain[1]:
+                fail(self.name, line, "this does not stand in\n%s" % whole[-2000:])
+
+
 # ---- postern(1)
 
 def documented(manual, section):
@@ -409,6 +474,25 @@ def check_limits(page, manual):
         if set(said) != documented(manual, section):
             failed.append("postern.1, %s: has %s, printed is %s" %
                           (section, documented(manual, section) - set(said), set(said) - documented(manual, section)))
+
+
+def read_relays(guide, build, folder):
+    if not relayed.can_run():
+        print("relays.md was not run: no PostgreSQL server is installed (Debian: postgresql)")
+        if os.environ.get("CI") == "true":
+            failed.append("relays.md was not run")
+        return
+    os.makedirs(folder, exist_ok=True)
+    page = RelaysPage("relays.md", build, folder, os.path.join(guide, "..", ".."))
+    with open(os.path.join(guide, "relays.md")) as f:
+        text = f.read()
+    try:
+        page.read(text.split("\n"))
+        page.site.check()
+    except (RuntimeError, TimeoutError) as error:
+        failed.append("relays.md: ... %s" % str(error)[-1000:])
+    finally:
+        page.site.end()
 
 
 def main():
@@ -459,6 +543,7 @@ def main():
         failed.append("limits.md: ... %s" % str(error)[-1000:])
     finally:
         limits.relay.end()
+    read_relays(guide, build, os.path.join(folder, "relays"))
     with open(os.path.join(guide, "..", "postern.1")) as f:
         check_members(page, f.read())
     for name, least in LEAST.items():
