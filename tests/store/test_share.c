@@ -550,7 +550,7 @@ all_parts_are_reported(void **state)
 static void
 copy_file(const char *from, const char *to)
 {
-	char command[600];
+	char command[1200];
 
 	snprintf(command, sizeof command, "cp %s %s", from, to);
 	assert_int_equal(system(command), 0);
