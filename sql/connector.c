@@ -23,6 +23,7 @@
 struct connector {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	pthread_t thread;
 	char *url;
 	bool is_wanted, is_ending, has_ended;
 	unsigned users;           /* the thread, the owner */
@@ -148,16 +149,13 @@ struct connector *
 connector_new(const char *url)
 {
 	struct connector *c = calloc(1, sizeof *c);
-	pthread_t thread;
 
 	if (c == NULL)
 		return NULL;
 	init(c);
 	c->url = strdup(url);
-	if (c->url != NULL && pthread_create(&thread, NULL, run, c) == 0) {
-		pthread_detach(thread);
+	if (c->url != NULL && pthread_create(&c->thread, NULL, run, c) == 0)
 		return c;
-	}
 	c->users = 1;
 	pthread_mutex_lock(&c->lock);
 	leave(c);
@@ -169,16 +167,25 @@ connector_free(struct connector **connector)
 {
 	struct connector *c = *connector;
 	int64_t until = now_ms() + END_MS;
+	pthread_t thread;
+	bool has_ended;
 
 	*connector = NULL;
 	if (c == NULL)
 		return;
+	thread = c->thread;
 	pthread_mutex_lock(&c->lock);
 	c->is_ending = true;
 	pthread_cond_broadcast(&c->changed);
 	while (!c->has_ended && wait_until(c, until) == 0)
 		;
+	has_ended = c->has_ended;
 	leave(c);
+	/* What libraries keep for it goes with it, and not after the process has begun to end. */
+	if (has_ended)
+		pthread_join(thread, NULL);
+	else
+		pthread_detach(thread);
 }
 
 struct db *
