@@ -112,12 +112,19 @@ name_message(struct list *l, const struct store_held *h)
 	l->n_named++;
 }
 
+/* The name of the counter, also where that is forgotten since: it was free long enough. */
+static const char *
+waited_for(const char *limit, const char *reason)
+{
+	return limit[0] != '\0' ? limit : text_has_prefix(reason, "limit:") ? reason + strlen("limit:") : reason;
+}
+
 static int
 add_held(void *context, const struct store_held *h)
 {
 	struct list *l = context;
 	bool is_out = strcmp(h->state, "granted") == 0 || strcmp(h->state, "missing") == 0;
-	struct queue *q = find_queue(l, h->relay, h->app, h->limit[0] != '\0' ? h->limit : h->reason, h->key);
+	struct queue *q = find_queue(l, h->relay, h->app, waited_for(h->limit, h->reason), h->key);
 
 	if (q == NULL)
 		return -2;
@@ -137,7 +144,7 @@ add_left(void *context, const struct store_left *left)
 {
 	struct list *l = context;
 	struct jsonv *o;
-	struct queue *q = find_queue(l, left->relay, left->app, left->limit[0] != '\0' ? left->limit : left->reason,
+	struct queue *q = find_queue(l, left->relay, left->app, waited_for(left->limit, left->reason),
 				     left->key);
 
 	if (q == NULL)

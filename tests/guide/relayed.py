@@ -6,6 +6,7 @@ before the server stops, up to their shares while it is stopped, and nothing aft
 import os
 import re
 import shutil
+import signal
 
 import week  # noqa: F401: knows where the others are
 import posterntest as pt
@@ -68,7 +69,12 @@ class Site:
         self.said = answer[1]
 
     def stop(self):
+        # Who asks while it ends is told another reason than the page says.
+        for r in self.relays:
+            r.daemon.process.send_signal(signal.SIGSTOP)
         self.server.stop("immediate")
+        for r in self.relays:
+            r.daemon.process.send_signal(signal.SIGCONT)
         for r in self.relays:
             self.expect("accept", r.send(SHARE))
             self.expect("tempfail", r.send(1))

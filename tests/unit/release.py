@@ -145,6 +145,8 @@ class Release(unittest.TestCase):
         waiting = [self.hold("kept", queue_id="Q%05d" % i, age=300) for i in range(25)]
         self.sql("UPDATE held SET limit_id = 0; UPDATE messages SET reason = 'rule:big' WHERE id IN (SELECT message_id FROM held)")
         granted = self.hold("granted", who="alice")
+        # As long as it has a charge to be held against, posternd does not forget the counter.
+        self.sql("INSERT INTO held_charges (message_id, number, limit_id, amount, over, granted) VALUES ('%s', 0, 1, 1, 0, 1)" % granted)
         self.sql("INSERT INTO held (message_id, relay, queue_id, app, tenant, limit_id, state, held_time, released_time) VALUES"
                  " ('%s', '%s', 'X', 'crm', '', 1, 'gone', 5, %d)" % (audit_id(999), os.uname().nodename, time.time() * 1000))
         status, out, err = self.postern("--list")
@@ -156,6 +158,10 @@ class Release(unittest.TestCase):
         self.assertIn("  and 6 more; --json lists all", out)
         self.assertNotIn("RELAY", out)
         self.sql("UPDATE held SET relay = 'other' WHERE message_id = '%s'" % audit_id(999))
+        rows = [line.split() for line in self.postern("--list")[1].splitlines()]
+        self.assertIn(["other", "crm/messages-per-minute", "crm", "0", "-", "0", "0", "1"], rows)
+        self.sql("INSERT INTO messages (id, time, app, sender, reason, verdict) VALUES ('%s', 5, 'crm', 'crm@contoso.com',"
+                 " 'limit:crm/messages-per-minute', 'hold'); DELETE FROM held_charges; DELETE FROM limits" % audit_id(999))
         rows = [line.split() for line in self.postern("--list")[1].splitlines()]
         self.assertIn(["other", "crm/messages-per-minute", "crm", "0", "-", "0", "0", "1"], rows)
         status, out, err = self.postern("--list", "--json")
