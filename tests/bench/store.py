@@ -9,7 +9,7 @@
            message; the ratio of the medians is what counts
   growth   admits a second at 8 sessions with 10^4 ... 10^7 messages in the audit
   reading  admits at full load while reports over all of the audit run one after
-           the other, and without them
+           the other, beside reports over a copy of its file, and without any
 usage: store.py BUILD-FOLDER [rates] [growth] [reading] [--postgres URL-OF-AN-EMPTY-DATABASE]
        [--repeat N] [--seconds N] [--largest N]"""
 
@@ -140,16 +140,29 @@ def growth(args, do_growth, do_reading):
                 print(line(size, runs[len(runs) // 2]), flush=True)
             size *= 10
         if do_reading:
-            print("| at %d messages | admits/s | p50 ms | p99 ms | max ms |\n|---|---|---|---|---|" % have)
-            seconds = max(args.seconds, 20)
-            print(line("nobody reads", bench(args.build, "store", f.url, 8, seconds)), flush=True)
-            reader = Reader(f.file)
-            reader.start()
-            print(line("reports all the time", bench(args.build, "store", f.url, 8, seconds)), flush=True)
-            reader.stop()
-            done = reader.times[:-1]
-            print("reports done meanwhile: %d%s" % (len(done), ", %.1f s each" % statistics.mean(done) if done else
-                                                    " (the first was not finished)"))
+            reading(args, f, have)
+
+
+def reading(args, folder, have):
+    """Reports over a copy show what a busy core and a busy disk cost; those over the audit, what reading it costs beside."""
+    kinds = [("nobody reads", None), ("reports over a copy", folder.file + "-copy"), ("reports over the audit", folder.file)]
+    shutil.copy(folder.file, folder.file + "-copy")
+    os.sync()
+    runs, times = {label: [] for label, _ in kinds}, {label: [] for label, _ in kinds}
+    bench(args.build, "store", folder.url, 8, args.seconds)
+    for _ in range(args.repeat):
+        for label, file in kinds:
+            reader = Reader(file) if file else None
+            if reader:
+                reader.start()
+            runs[label].append(bench(args.build, "store", folder.url, 8, max(args.seconds, 20)))
+            if reader:
+                reader.stop()
+                times[label] += reader.times[:-1]
+    print("| at %d messages | admits/s | p50 ms | p99 ms | max ms | reports done |\n|---|---|---|---|---|---|" % have)
+    for label, _ in kinds:
+        middle = sorted(runs[label], key=lambda r: r["per_second"])[args.repeat // 2]
+        print(line(label, middle) + " %d%s |" % (len(times[label]), ", %.1f s each" % statistics.mean(times[label]) if times[label] else ""))
 
 
 def main():
