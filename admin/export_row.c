@@ -78,6 +78,7 @@ static const struct export_column refusals[] = {
 	OF_REFUSAL(login, TEXT), OF_REFUSAL(tls, TEXT), OF_REFUSAL(certificate, TEXT),
 	OF_REFUSAL(certificate_issuer, TEXT), OF_REFUSAL(sender, TEXT), OF_REFUSAL(header_from, TEXT),
 	OF_REFUSAL(recipient, TEXT), OF_REFUSAL(queue_id, TEXT), OF_REFUSAL(policy, TEXT),
+	OF_REFUSAL(relay, TEXT), OF_REFUSAL(department, TEXT),
 };
 
 static const struct export_table tables[] = {

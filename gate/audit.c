@@ -201,6 +201,6 @@ audit_refusal(struct refusal *r, const struct message *m, const struct decision 
 			  ? printable(m->arena, m->sender_typed) : m->sender.text,
 		.header_from = m->from.address.text,
 		.recipient = recipient == NULL ? "" : recipient, .queue_id = c->queue_id,
-		.policy = m->policy->digest,
+		.policy = m->policy->digest, .department = m->app == NULL ? "" : m->app->department,
 	};
 }

@@ -4,6 +4,7 @@
  * What the backends over db.h share, and the files that write their rows:
  *     sqlite.c  postgres.c  open, transactions, the limits' time
  *     rows.c                messages, charges, refusals, policies
+ *     hours.c               the traffic of each hour, added up
  *     held.c                mail that waits
  *     acts.c                what operators asked for
  *     boosts.c              what they did to a counter
@@ -32,11 +33,12 @@ enum statement {
 	HELD_NEW, HELD_CHARGE, HELD_COUNT, HELD_QUEUE, HELD_OLDEST, HELD_CHARGES, HELD_GRANT, HELD_GRANTED, HELD_CHARGED,
 	HELD_OUT, HELD_STATE, HELD_SET, DROP_HELD, DROP_HELD_CHARGES, HELD_ANY, ACT_NEW, ACT_RESULT, DROP_ACTS,
 	EVENT_NEW, EVENT_STATE, EVENT_LOOK, EVENT_LAST, EVENT_LATER, EVENT_NEXT, DROP_EVENTS,
-	BOOST_SET, LIMIT_CHANGED, LIMITS_CHANGED, TALLIES,
+	BOOST_SET, LIMIT_CHANGED, LIMITS_CHANGED, TALLIES, HOURS_ADD, DROP_HOURS,
 	STATEMENTS
 };
 
 struct flood;
+struct hours;
 struct served;
 
 struct backend {
@@ -72,6 +74,7 @@ struct backend {
 	/* How much of a count of refusals is still to be added; NULL: all of it. */
 	uint64_t (*uncounted)(struct backend *b, const struct refusal_delta *d);
 	bool tells_nothing;       /* no events: its limits are not whole ones */
+	struct hours *hours;
 	bool is_shared;           /* others write this database too: what it holds counts, not memory */
 };
 
@@ -104,7 +107,10 @@ enum db_result rows_charge_late(struct backend *b, struct counter *k, const stru
 /* A message that was admitted elsewhere, with its parts and its charges as they were weighed
  * there; no counter moves. DB_CONSTRAINT: it is recorded already. */
 enum db_result rows_add(struct backend *b, const struct admit *a);
+/* Both add to the roll-ups: hours_begin() before the first, hours_write() after the last. */
 enum db_result rows_refusal(struct backend *b, const struct refusal_delta *d);
+/* Takes a message out of the roll-ups, before it is removed. Likewise. */
+enum db_result rows_uncount(struct backend *b, const char *id);
 
 /* Removes a message with its parts. */
 enum db_result prune_message(struct backend *b, const char *id);
@@ -143,6 +149,8 @@ void acts_refuse(struct text *result, const char *why);
  * as many as messages, only for a while. */
 #define ACTS_KEPT_MS (INT64_C(60) * 86400000)
 #define CONFIRMATIONS_KEPT_MS INT64_C(3600000)
+/* How long roll-ups are kept, or as long as the audit where that is longer. */
+#define HOURS_KEPT_MS (INT64_C(400) * 86400000)
 
 /* Wall time of the store's clock. */
 int64_t backend_wall_ms(const struct backend *b);

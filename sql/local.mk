@@ -15,7 +15,8 @@ libsql_a_SOURCES = \
 	sql/events.c \
 	sql/doubt.c sql/doubt.h \
 	sql/held.c \
-	sql/read-private.h sql/read_limits.c \
+	sql/hours.c sql/hours.h \
+	sql/read-private.h sql/read_limits.c sql/read_traffic.c \
 	sql/postgres.c \
 	sql/operator.c sql/operator.h \
 	sql/prune.c \
@@ -60,8 +61,8 @@ dist_queries_DATA = \
 	sql/queries/would-have-been-refused.sql
 
 # The SQL files as strings, named DIALECT_FILE.
-SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql sql/sqlite/views.sql \
-	sql/postgres/002-initial.sql sql/postgres/views.sql
+SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql sql/sqlite/003-hours.sql sql/sqlite/views.sql \
+	sql/postgres/002-initial.sql sql/postgres/003-hours.sql sql/postgres/views.sql
 BUILT_SOURCES += sql/schema-texts.h
 CLEANFILES += sql/schema-texts.h
 sql/schema-texts.h: $(SCHEMA_TEXTS)

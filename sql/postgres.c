@@ -26,6 +26,7 @@
 #include "sql/backend-private.h"
 #include "sql/connector.h"
 #include "sql/doubt.h"
+#include "sql/hours.h"
 
 /* Milliseconds that a batch may take, less where there is another database to go on with,
  * and how often it is tried. */
@@ -782,6 +783,7 @@ postgres_close(void *backend)
 	usage_free(&p->b.usage);
 	doubt_free(&p->doubt);
 	events_free(&p->b);
+	hours_free(&p->b.hours);
 	held_free(&p->b);
 	free(p->locked);
 	free(p->url);
@@ -802,6 +804,7 @@ init(struct postgres *p, const struct store_options *o)
 	p->error = "memory is short";
 	p->b.options = *o;
 	p->b.usage = usage_new();
+	p->b.hours = hours_new();
 	p->b.load_all = load_all;
 	p->b.transaction = transaction;
 	p->b.limit_now = limit_now;
@@ -815,7 +818,7 @@ init(struct postgres *p, const struct store_options *o)
 	p->b.options.relay = p->relay;
 	p->doubt = doubt_new();
 	p->b.uncounted = uncounted;
-	if (p->b.usage != NULL && p->url != NULL && p->relay != NULL && p->doubt != NULL)
+	if (p->b.usage != NULL && p->b.hours != NULL && p->url != NULL && p->relay != NULL && p->doubt != NULL)
 		p->connector = connector_new(o->url);
 	return p->connector != NULL;
 }
@@ -872,6 +875,7 @@ postgres_peek(void *backend, struct charge *charges, size_t n)
 	.reader_count = reader_count, .reader_limit = reader_limit, .reader_policy = reader_policy, \
 	.reader_held = reader_held, .reader_left = reader_left, \
 	.reader_counters = reader_counters, .reader_spenders = reader_spenders, .reader_boosts = reader_boosts, \
+	.reader_traffic = reader_traffic, .reader_holding = reader_holding, \
 	.reader_events = reader_events, .reader_last_event = reader_last_event
 
 const struct store_ops store_postgres_ops = { .scheme = "postgresql://", OPS };

@@ -44,6 +44,18 @@ prune_acts(struct backend *b, int64_t before_ms, int max)
 	return db_run(q);
 }
 
+/* The oldest hour of the roll-ups, which are small: they stay for longer than the audit. */
+static enum db_result
+prune_hours(struct backend *b, int64_t before_ms)
+{
+	int64_t kept = backend_wall_ms(b) - HOURS_KEPT_MS;
+	struct db_query *q = b->query[DROP_HOURS];
+	int i = 0;
+
+	db_bind_int(q, &i, before_ms < kept ? before_ms : kept);
+	return db_run(q);
+}
+
 /* The messages from before the time, and the counted refusals. */
 static enum db_result
 prune_audit(struct backend *b, int64_t before_ms, int max, int *n_r)
@@ -76,7 +88,9 @@ prune_audit(struct backend *b, int64_t before_ms, int max, int *n_r)
 	db_bind_int(q, &i, max);
 	rc = db_run(q);
 	*n_r += rc == DB_DONE ? (int)db_changes(b->db) : 0;
-	return rc == DB_DONE ? prune_acts(b, before_ms, max) : rc;
+	if (rc == DB_DONE)
+		rc = prune_acts(b, before_ms, max);
+	return rc == DB_DONE ? prune_hours(b, before_ms) : rc;
 }
 
 /* Another relay may have used it meanwhile: it is looked at again under its lock. */

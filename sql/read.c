@@ -347,19 +347,21 @@ reader_messages(void *reader, const struct store_range *range,
 	return result;
 }
 
+#define REFUSAL_TEXTS 21
+
 static void
 read_refusal(struct db_query *q, struct refusal *r)
 {
-	const char **const texts[] = {
+	const char **const texts[REFUSAL_TEXTS] = {
 		&r->id, &r->reason, &r->stage, &r->verdict, &r->enhanced, &r->text, &r->app, &r->tenant, &r->method,
 		&r->client, &r->login, &r->tls, &r->certificate, &r->certificate_issuer, &r->sender,
-		&r->header_from, &r->recipient, &r->queue_id, &r->policy,
+		&r->header_from, &r->recipient, &r->queue_id, &r->policy, &r->relay, &r->department,
 	};
 
-	for (int i = 0; i < (int)(sizeof texts / sizeof texts[0]); i++)
+	for (int i = 0; i < REFUSAL_TEXTS; i++)
 		*texts[i] = db_text(q, i);
-	r->time = db_int(q, 19);
-	r->code = (int)db_int(q, 20);
+	r->time = db_int(q, REFUSAL_TEXTS);
+	r->code = (int)db_int(q, REFUSAL_TEXTS + 1);
 }
 
 int
@@ -369,11 +371,11 @@ reader_refusals(void *reader, const struct store_range *range, bool at_end,
 {
 	static const char columns[] =
 		"SELECT id, reason, stage, verdict, enhanced, text, app, tenant, method, client, login, tls, certificate, "
-		"certificate_issuer, sender, header_from, recipient, queue_id, policy, first_time, code, count, last_time "
+		"certificate_issuer, sender, header_from, recipient, queue_id, policy, relay, department, first_time, code, count, last_time "
 		"FROM refusals WHERE last_time >= ? AND last_time < ? AND CASE WHEN stage = 'eom' THEN 1 ELSE 0 END = ? ORDER BY first_time, id";
 	static const char one[] =
 		"SELECT id, reason, stage, verdict, enhanced, text, app, tenant, method, client, login, tls, certificate, "
-		"certificate_issuer, sender, header_from, recipient, queue_id, policy, first_time, code, count, last_time "
+		"certificate_issuer, sender, header_from, recipient, queue_id, policy, relay, department, first_time, code, count, last_time "
 		"FROM refusals WHERE id = ?";
 	struct reader *r = reader;
 	struct db_query *q = db_prepare(reader_db(r), range->id != NULL ? one : columns);
@@ -390,7 +392,7 @@ reader_refusals(void *reader, const struct store_range *range, bool at_end,
 	}
 	while (result == 0 && (rc = next(r->db, q)) == DB_ROW) {
 		read_refusal(q, &f);
-		result = each(context, &f, (uint64_t)db_int(q, 21), db_int(q, 22));
+		result = each(context, &f, (uint64_t)db_int(q, REFUSAL_TEXTS + 2), db_int(q, REFUSAL_TEXTS + 3));
 	}
 	if (rc != DB_DONE && rc != DB_ROW)
 		result = -1;

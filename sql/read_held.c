@@ -69,6 +69,47 @@ reader_held(void *reader, const char *relay, const char *state,
 	return result;
 }
 
+static int
+count_relay(struct db_query *q, const char *relay,
+	    int (*each)(void *context, const struct store_holding *h), void *context)
+{
+	enum db_result rc = DB_DONE;
+	int i = 0, result = 0;
+
+	db_bind_text(q, &i, relay);
+	while (result == 0 && (rc = db_step(q)) == DB_ROW) {
+		const struct store_holding h = {relay, db_text(q, 0), db_text(q, 1), (uint64_t)db_int(q, 2)};
+
+		result = each(context, &h);
+	}
+	db_reset(q);
+	return rc == DB_FAILED ? -1 : result;
+}
+
+/* Relay by relay, as the index has it: what has left is not looked at. */
+int
+reader_holding(void *reader, int (*each)(void *context, const struct store_holding *h), void *context,
+	       const char **error_r)
+{
+	struct reader *r = reader;
+	struct db_query *q = db_prepare(reader_db(r), "SELECT app, state, count(*) FROM held WHERE relay = ?"
+					" AND state IN ('waiting', 'kept', 'granted', 'missing') GROUP BY app, state ORDER BY app, state");
+	char relay[HELD_RELAY_SIZE] = "";
+	int result = q == NULL ? -1 : 0;
+
+	while (result == 0) {
+		if (held_next_relay(r->db, relay) != DB_DONE)
+			result = -1;
+		if (result != 0 || relay[0] == '\0')
+			break;
+		result = count_relay(q, relay, each, context);
+	}
+	if (result == -1)
+		*error_r = db_error(r->db);
+	db_finalize(&q);
+	return result;
+}
+
 int
 reader_left(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left), void *context,
 	    const char **error_r)

@@ -118,6 +118,7 @@ kind_new(const struct refusal *w)
 		&k->facts.method, &k->facts.client, &k->facts.login, &k->facts.tls,
 		&k->facts.certificate, &k->facts.certificate_issuer, &k->facts.sender,
 		&k->facts.header_from, &k->facts.recipient, &k->facts.queue_id, &k->facts.policy,
+		&k->facts.department,
 	};
 	for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
 		*strings[i] = arena_string(a, *strings[i]);

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/crash.h"
+#include "sql/hours.h"
 #include "sql/reserves.h"
 
 /* What one step takes at most: messages; recipients and charges of theirs, unless one message has
@@ -260,7 +261,9 @@ add_again(struct backend *b, const struct admit *a, bool *is_new_r, bool *charge
 	if (rc != DB_DONE || strcmp(verdict, a->record->verdict) == 0)
 		return rc;
 	*is_new_r = true;
-	rc = prune_message(b, a->record->id);
+	rc = rows_uncount(b, a->record->id);
+	if (rc == DB_DONE)
+		rc = prune_message(b, a->record->id);
 	return rc == DB_DONE ? rows_add(b, a) : rc;
 }
 
@@ -329,9 +332,10 @@ write_messages(struct backend *b, void *context)
 	struct charge *all = collect_charges(s, &n);
 	enum db_result rc = all == NULL ? DB_FAILED : b->load_all(b, all, n);
 
+	hours_begin(b->hours);
 	for (size_t i = 0; rc == DB_DONE && i < s->n; i++)
 		rc = add_message(b, s, &s->message[i]);
-	return rc;
+	return rc == DB_DONE ? hours_write(b->hours, b->query[HOURS_ADD]) : rc;
 }
 
 /* ---- deleting from the file */
@@ -469,7 +473,7 @@ read_refusal(struct db_query *q, struct refusal *r)
 
 	*r = (struct refusal){
 		.id = db_text(q, 0), .reason = db_text(q, 1), .stage = db_text(q, 2), .time = db_int(q, 3),
-		.verdict = db_text(q, 6), .code = (int)db_int(q, 7),
+		.verdict = db_text(q, 6), .code = (int)db_int(q, 7), .department = db_text(q, 24),
 	};
 	for (int i = 0; i < (int)(sizeof texts / sizeof texts[0]); i++)
 		*texts[i] = db_text(q, 8 + i);
@@ -490,7 +494,10 @@ write_refusals(struct backend *b, void *context)
 		struct refusal r;
 		struct refusal_delta d = read_refusal(q, &r);
 
+		hours_begin(b->hours);
 		rc = rows_refusal(b, &d);
+		if (rc == DB_DONE)
+			rc = hours_write(b->hours, b->query[HOURS_ADD]);
 		if (rc == DB_DONE)
 			rc = db_flush(b->db); /* the strings are the row's */
 	}

@@ -7,6 +7,7 @@
 
 #include "base/crash.h"
 #include "sql/backend-private.h"
+#include "sql/hours.h"
 
 #define MESSAGE_COLUMNS \
 	"id, time, relay, queue_id, stage, verdict, reason, code, enhanced, text, would, would_reason, would_text, mode, " \
@@ -31,7 +32,7 @@ static const char *const statements[STATEMENTS] = {
 		" rule = excluded.rule, action = excluded.action, mode = excluded.mode, answer = excluded.answer,"
 		" decided = excluded.decided",
 	[POLICY_RULE] = "INSERT INTO policy_rules VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
-	[REFUSAL] = "INSERT INTO refusals VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+	[REFUSAL] = "INSERT INTO refusals VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 		" ON CONFLICT (id, reason, stage) DO UPDATE SET count = refusals.count + excluded.count,"
 		" last_time = CASE WHEN refusals.last_time > excluded.last_time THEN refusals.last_time"
 		" ELSE excluded.last_time END",
@@ -106,6 +107,9 @@ static const char *const statements[STATEMENTS] = {
 	[LIMIT_CHANGED] = "UPDATE limits SET changed_time = ?, free_time = ? WHERE id = ?",
 	[LIMITS_CHANGED] = "SELECT scope, unit, period, key, changed_time, name, count FROM limits"
 		" WHERE changed_time > 0 AND (changed_time >= ? OR boost_until > ?)",
+	[HOURS_ADD] = HOURS_SQL,
+	/* The oldest hour, where it is that old; not that of all time. */
+	[DROP_HOURS] = "DELETE FROM hours WHERE hour = (SELECT min(hour) FROM hours WHERE hour > 0) AND hour < ?",
 	[DROP_HELD] = "DELETE FROM held WHERE message_id = ?",
 	[DROP_HELD_CHARGES] = "DELETE FROM held_charges WHERE message_id = ?",
 };
@@ -519,6 +523,8 @@ admit_one(struct backend *b, struct admit *a, const char **error_r)
 	}
 	if (rc == DB_DONE)
 		rc = write_parts(b, a->record);
+	if (rc == DB_DONE && !b->tells_nothing)
+		rc = hours_add_message(b->hours, a->record, 1, b->query[HOURS_ADD]);
 	for (size_t i = 0; rc == DB_DONE && i < a->n_charges; i++) {
 		rc = write_charge(b, a, i);
 		if (rc == DB_DONE && !stopped && !FAULT("no-charge"))
@@ -531,6 +537,14 @@ admit_one(struct backend *b, struct admit *a, const char **error_r)
 	return rc == DB_DONE ? events_admitted(b, a, counters) : rc;
 }
 
+/* Refused before it was weighed: it was counted as a refusal, and is kept for its facts. What is refused by a
+ * limit has charges. */
+static bool
+is_first_of_count(const struct admit *a)
+{
+	return a->n_charges == 0 && (strcmp(a->record->verdict, "defer") == 0 || strcmp(a->record->verdict, "reject") == 0);
+}
+
 enum db_result
 rows_add(struct backend *b, const struct admit *a)
 {
@@ -540,6 +554,34 @@ rows_add(struct backend *b, const struct admit *a)
 		rc = write_parts(b, a->record);
 	for (size_t i = 0; rc == DB_DONE && i < a->n_charges; i++)
 		rc = write_charge(b, a, i);
+	return rc == DB_DONE && !is_first_of_count(a) ? hours_add_message(b->hours, a->record, 1, b->query[HOURS_ADD]) : rc;
+}
+
+enum db_result
+rows_uncount(struct backend *b, const char *id)
+{
+	struct db_query *q = db_prepare(b->db, "SELECT time, decide_us, size, recipients, external, relay, app, tenant, department,"
+					" method, mode, verdict, reason, would, would_reason, signing FROM messages WHERE id = ?");
+	enum db_result rc = DB_FAILED;
+	int i = 0;
+
+	if (q != NULL) {
+		db_bind_text(q, &i, id);
+		rc = db_step(q);
+	}
+	if (rc == DB_ROW) {
+		const struct record r = {
+			.time = db_int(q, 0), .decide_us = db_int(q, 1), .size = db_int(q, 2), .recipients = db_int(q, 3),
+			.external = db_int(q, 4), .relay = db_text(q, 5), .app = db_text(q, 6), .tenant = db_text(q, 7),
+			.department = db_text(q, 8), .method = db_text(q, 9), .mode = db_text(q, 10), .verdict = db_text(q, 11),
+			.reason = db_text(q, 12), .would = db_text(q, 13), .would_reason = db_text(q, 14), .signing = db_text(q, 15),
+		};
+
+		rc = hours_add_message(b->hours, &r, -1, b->query[HOURS_ADD]);
+		if (rc == DB_DONE)
+			rc = hours_write(b->hours, b->query[HOURS_ADD]); /* the strings are the row's */
+	}
+	db_finalize(&q);
 	return rc;
 }
 
@@ -559,13 +601,17 @@ rows_refusal(struct backend *b, const struct refusal_delta *d)
 	const struct refusal *r = d->refusal;
 	const char *const tail[] = { r->enhanced, r->text, r->app, r->tenant, r->method, r->client,
 				     r->login, r->tls, r->certificate, r->certificate_issuer, r->sender,
-				     r->header_from, r->recipient, r->queue_id, r->policy };
+				     r->header_from, r->recipient, r->queue_id, r->policy, b->options.relay,
+				     r->department };
 	struct db_query *q = b->query[REFUSAL];
 	uint64_t count = b->uncounted == NULL ? d->count : b->uncounted(b, d);
+	struct refusal_delta counted = *d;
+	enum db_result rc;
 	int i = 0;
 
 	if (count == 0)
 		return DB_DONE;
+	counted.count = count;
 	db_bind_text(q, &i, r->id);
 	db_bind_text(q, &i, r->reason);
 	db_bind_text(q, &i, r->stage);
@@ -576,7 +622,9 @@ rows_refusal(struct backend *b, const struct refusal_delta *d)
 	db_bind_int(q, &i, r->code);
 	for (size_t k = 0; k < sizeof tail / sizeof tail[0]; k++)
 		db_bind_text(q, &i, tail[k]);
-	return db_send(q);
+	rc = db_send(q);
+	return rc == DB_DONE && !b->tells_nothing
+	       ? hours_add_refusal(b->hours, &counted, b->options.relay, b->query[HOURS_ADD]) : rc;
 }
 
 static enum db_result
@@ -602,12 +650,15 @@ rows_write(struct backend *b, const struct batch *batch)
 {
 	enum db_result rc = DB_DONE;
 
+	hours_begin(b->hours);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_admits; i++)
 		rc = admit_one(b, batch->admits[i], &batch->admit_errors[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_records; i++)
 		rc = write_record(b, batch->records[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_refusals; i++)
 		rc = rows_refusal(b, &batch->refusals[i]);
+	if (rc == DB_DONE)
+		rc = hours_write(b->hours, b->query[HOURS_ADD]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_reached; i++)
 		rc = events_refused(b, &batch->reached[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_notes; i++)

@@ -11,15 +11,15 @@
 #include "sql/backend-private.h"
 #include "sql/schema-texts.h"
 
-#define VERSION 2
+#define VERSION 3
 
 static const char newer[] = "it was written by a newer Postern; install that version or use another database";
 static const char none[] = "it is no store of Postern";
 static const char older[] = "its tables are of an older Postern; start posternd once, it brings them up to date";
 
 /* What brings the tables to version i + 1. PostgreSQL begins with 2. */
-static const char *const sqlite_steps[VERSION] = { sqlite_001_initial, sqlite_002_held };
-static const char *const postgres_steps[VERSION] = { "", postgres_002_initial };
+static const char *const sqlite_steps[VERSION] = { sqlite_001_initial, sqlite_002_held, sqlite_003_hours };
+static const char *const postgres_steps[VERSION] = { "", postgres_002_initial, postgres_003_hours };
 /* After any of them: the views, made anew. */
 static const char *const views[] = { [DB_SQLITE] = sqlite_views, [DB_POSTGRES] = postgres_views };
 

@@ -21,6 +21,7 @@
 
 #include "base/crash.h"
 #include "sql/backend-private.h"
+#include "sql/hours.h"
 #include "sql/limit-clock.h"
 
 /* How old the stored limit_clock may be: no more than the shortest slot. */
@@ -282,6 +283,7 @@ sqlite_close(void *backend)
 	usage_free(&s->b.usage);
 	requests_free(&s->requests);
 	events_free(&s->b);
+	hours_free(&s->b.hours);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	held_free(&s->b);
@@ -327,12 +329,13 @@ sqlite_open(const struct store_options *o, char *error_r, size_t error_size)
 	s->b.transaction = transaction;
 	s->b.limit_now = limit_now;
 	s->b.usage = usage_new();
+	s->b.hours = hours_new();
 	s->url = strdup(o->url);
 	s->path = s->url == NULL ? NULL : s->url + strlen("sqlite:");
 	s->requests = requests_new(o->url);
 	if (s->b.usage != NULL)
 		backend_notify(s, NEAR_PERCENT, QUIET_MS);
-	if (s->b.usage == NULL || s->url == NULL || s->requests == NULL) {
+	if (s->b.usage == NULL || s->b.hours == NULL || s->url == NULL || s->requests == NULL) {
 		snprintf(error_r, error_size, "%s", error);
 	} else if (take_lock(s, error_r, error_size) == 0) {
 		if ((error = open_db(s)) == NULL) {
@@ -366,5 +369,6 @@ const struct store_ops store_sqlite_ops = {
 	.reader_refusals = reader_refusals, .reader_count = reader_count, .reader_limit = reader_limit,
 	.reader_policy = reader_policy, .reader_held = reader_held, .reader_left = reader_left,
 	.reader_counters = reader_counters, .reader_spenders = reader_spenders, .reader_boosts = reader_boosts,
+	.reader_traffic = reader_traffic, .reader_holding = reader_holding,
 	.reader_events = reader_events, .reader_last_event = reader_last_event,
 };

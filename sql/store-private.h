@@ -106,6 +106,11 @@ struct store_ops {
 	int (*reader_boosts)(void *reader, const struct clock *clock,
 			     int (*each)(void *context, const struct store_boost *b), void *context,
 			     const char **error_r);
+	int (*reader_traffic)(void *reader, const struct store_traffic_query *what,
+			      int (*each)(void *context, const struct store_traffic *t), void *context,
+			      const char **error_r);
+	int (*reader_holding)(void *reader, int (*each)(void *context, const struct store_holding *h),
+			      void *context, const char **error_r);
 	int64_t (*reader_last_event)(void *reader);
 	int (*reader_events)(void *reader, const char *relay, int64_t after,
 			     int (*each)(void *context, const struct store_event *e), void *context,
@@ -143,6 +148,10 @@ int reader_spenders(void *reader, const struct store_spent *what,
 int reader_boosts(void *reader, const struct clock *clock,
 		int (*each)(void *context, const struct store_boost *b), void *context,
 		const char **error_r);
+int reader_traffic(void *reader, const struct store_traffic_query *what,
+		int (*each)(void *context, const struct store_traffic *t), void *context, const char **error_r);
+int reader_holding(void *reader, int (*each)(void *context, const struct store_holding *h),
+		void *context, const char **error_r);
 int64_t reader_last_event(void *reader);
 int reader_events(void *reader, const char *relay, int64_t after,
 		int (*each)(void *context, const struct store_event *e), void *context,

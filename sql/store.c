@@ -310,6 +310,20 @@ store_reader_events(struct store_reader *r, const char *relay, int64_t after,
 	return r->ops->reader_events(r->reader, relay, after, each, context, error_r);
 }
 
+int
+store_reader_traffic(struct store_reader *r, const struct store_traffic_query *what,
+		     int (*each)(void *context, const struct store_traffic *t), void *context, const char **error_r)
+{
+	return r->ops->reader_traffic(r->reader, what, each, context, error_r);
+}
+
+int
+store_reader_holding(struct store_reader *r, int (*each)(void *context, const struct store_holding *h),
+		     void *context, const char **error_r)
+{
+	return r->ops->reader_holding(r->reader, each, context, error_r);
+}
+
 int64_t
 store_reader_last_event(struct store_reader *r)
 {

@@ -146,6 +146,8 @@ struct refusal {
 	const char *recipient;    /* of the first one */
 	const char *queue_id;
 	const char *policy;       /* digest of the policy that refused the first */
+	const char *department;
+	const char *relay;        /* of those that are read; the store knows its own */
 };
 
 /* Counts the refusal and returns the id that the reply should name: r->id when
@@ -342,6 +344,60 @@ int store_reader_events(struct store_reader *r, const char *relay, int64_t after
 
 /* The number of the last event; 0 for none, -1 on error. */
 int64_t store_reader_last_event(struct store_reader *r);
+
+/* What traffic can be told apart by. */
+enum store_traffic_by {
+	STORE_TRAFFIC_HOUR = 1 << 0, STORE_TRAFFIC_RELAY = 1 << 1, STORE_TRAFFIC_APP = 1 << 2,
+	STORE_TRAFFIC_TENANT = 1 << 3, STORE_TRAFFIC_DEPARTMENT = 1 << 4, STORE_TRAFFIC_METHOD = 1 << 5,
+	STORE_TRAFFIC_VERDICT = 1 << 6, STORE_TRAFFIC_REASON = 1 << 7, STORE_TRAFFIC_SIGNING = 1 << 8,
+	/* These two stand in no roll-up: with one of them the rows are read, otherwise not. */
+	STORE_TRAFFIC_SENDER = 1 << 9, STORE_TRAFFIC_CLIENT = 1 << 10
+};
+
+#define STORE_TRAFFIC_BUCKETS 7
+/* The bounds of store_traffic.within, microseconds. */
+extern const int64_t store_traffic_within_us[STORE_TRAFFIC_BUCKETS];
+
+struct store_traffic_query {
+	int64_t since, until;     /* wall time, milliseconds; from roll-ups the hours that began in between */
+	bool ever;                /* all time instead, what is pruned too; not by hour, sender or client */
+	unsigned by;              /* of enum store_traffic_by; 0: one sum */
+	int64_t step_ms;          /* by hour: how many hours are one, as milliseconds since 1970 are divided; 0: one */
+	int max;                  /* how many sums, 0: all; by hour the first, otherwise those with most messages */
+};
+
+/* A sum of messages. Each counts once: as it was decided, or as one of a counted refusal in the hour
+ * of the first of its kind. What the query does not tell apart is "" or 0. */
+struct store_traffic {
+	int64_t hour;             /* when it began */
+	const char *relay, *app, *tenant, *department, *method, *verdict, *reason, *signing, *sender, *client;
+	uint64_t messages;
+	uint64_t accepted, held, deferred, rejected, discarded;
+	uint64_t counted;         /* of those refused: by the count alone */
+	uint64_t on_trial;        /* that would have fared otherwise with nothing on trial */
+	uint64_t is_unsigned;     /* of those accepted or held: left without a signature */
+	uint64_t recipients, external, bytes; /* of those accepted or held */
+	int64_t first, last;      /* of the messages */
+	/* Of those that are not merely counted: how long deciding and signing took, and how many took
+	 * no longer than each of the bounds. */
+	uint64_t decide_us, within[STORE_TRAFFIC_BUCKETS];
+};
+
+/* Calls `each` for every sum; a result other than 0 ends it. What it points at lives for the call
+ * only. 0, what `each` returned, or -1 with a static text. */
+int store_reader_traffic(struct store_reader *r, const struct store_traffic_query *what,
+			 int (*each)(void *context, const struct store_traffic *t), void *context,
+			 const char **error_r);
+
+/* How many messages of an app the MTA of a relay holds, by state (see struct store_held). */
+struct store_holding {
+	const char *relay, *app, *state;
+	uint64_t messages;
+};
+
+/* Likewise. */
+int store_reader_holding(struct store_reader *r, int (*each)(void *context, const struct store_holding *h),
+			 void *context, const char **error_r);
 
 /* How many messages are in the range; -1 on error. */
 int64_t store_reader_count(struct store_reader *r, const struct store_range *range);

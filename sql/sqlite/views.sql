@@ -5,6 +5,8 @@
 -- sql/postgres/views.sql has the same ones. Each can be made anew over what an older version
 -- left: those that rest on others are dropped first.
 
+DROP VIEW IF EXISTS mail_totals;
+DROP VIEW IF EXISTS mail_hours;
 DROP VIEW IF EXISTS limit_events;
 DROP VIEW IF EXISTS limit_acts;
 DROP VIEW IF EXISTS limit_boosts;
@@ -67,7 +69,7 @@ CREATE VIEW refused AS
 	       strftime('%Y-%m-%dT%H:%M:%SZ', last_time / 1000, 'unixepoch') AS last_at,
 	       id, reason, stage, first_time, last_time, count, verdict, code, enhanced, text, app,
 	       tenant, method, client, login, tls, certificate, certificate_issuer, sender,
-	       header_from, recipient, queue_id, policy
+	       header_from, recipient, queue_id, policy, relay, department
 	FROM refusals;
 
 -- All that was refused: what was counted, and the messages that a limit stopped at their
@@ -135,3 +137,15 @@ CREATE VIEW limit_events AS
 	       CASE over WHEN 0 THEN 'observe' WHEN 1 THEN 'hold' WHEN 2 THEN 'defer' WHEN 3 THEN 'reject' END AS over,
 	       mode, app, tenant, message_id
 	FROM events;
+
+-- The traffic of each hour, added up, and of all time; see sql/hours.h for what counts where.
+CREATE VIEW mail_hours AS
+	SELECT strftime('%Y-%m-%dT%H:%M:%SZ', hour / 1000, 'unixepoch') AS at, hour, relay, app, tenant, department, method, mode, verdict, reason, would, would_reason, signing,
+	       messages, counted, recipients, external, bytes, first_time, last_time, decide_us, within_1ms, within_2ms,
+	       within_5ms, within_10ms, within_50ms, within_250ms, within_1s
+	FROM hours WHERE hour > 0;
+CREATE VIEW mail_totals AS
+	SELECT relay, app, tenant, department, method, mode, verdict, reason, would, would_reason, signing,
+	       messages, counted, recipients, external, bytes, first_time, last_time, decide_us, within_1ms, within_2ms,
+	       within_5ms, within_10ms, within_50ms, within_250ms, within_1s
+	FROM hours WHERE hour = 0;

@@ -20,11 +20,11 @@ def read(*names):
 
 
 def sqlite_tables():
-    return read("sqlite", "001-initial.sql").split("-- The views")[0] + read("sqlite", "002-held.sql")
+    return read("sqlite", "001-initial.sql").split("-- The views")[0] + read("sqlite", "002-held.sql") + read("sqlite", "003-hours.sql")
 
 
 def postgres_tables():
-    return read("postgres", "002-initial.sql")
+    return read("postgres", "002-initial.sql") + read("postgres", "003-hours.sql")
 
 
 def views(dialect):

@@ -14,6 +14,12 @@ tests_store_test_limits_SOURCES = tests/store/test_limits.c tests/lib/postgres.c
 tests_store_test_limits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_store_test_limits_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/store/test_hours
+TESTS += tests/store/test_hours
+tests_store_test_hours_SOURCES = tests/store/test_hours.c tests/store/hours.h tests/lib/postgres.c tests/lib/postgres.h
+tests_store_test_hours_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_store_test_hours_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/store/test_operator
 TESTS += tests/store/test_operator
 tests_store_test_operator_SOURCES = tests/store/test_operator.c
@@ -21,7 +27,7 @@ tests_store_test_operator_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_store_test_operator_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/store/test_share
-tests_store_test_share_SOURCES = tests/store/test_share.c tests/lib/postgres.c tests/lib/postgres.h
+tests_store_test_share_SOURCES = tests/store/test_share.c tests/store/hours.h tests/lib/postgres.c tests/lib/postgres.h
 tests_store_test_share_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_store_test_share_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 endif

@@ -22,6 +22,7 @@
 #include "sql/db.h"
 #include "sql/store.h"
 #include "tests/lib/postgres.h"
+#include "tests/store/hours.h"
 
 #define RELAYS 3
 #define MINUTE 60
@@ -427,7 +428,8 @@ refuse(struct store *s, const char *id, int times)
 {
 	struct refusal r = { .id = id, .time = get_wall(NULL), .stage = "mail", .verdict = "reject", .reason = id, .enhanced = "5.7.1",
 		.text = "t", .app = "a", .tenant = "", .method = "", .client = "c", .login = "l", .tls = "", .certificate = "",
-		.certificate_issuer = "i", .sender = "s", .header_from = "f", .recipient = "r", .queue_id = "q", .policy = "p" };
+		.certificate_issuer = "i", .sender = "s", .header_from = "f", .recipient = "r", .queue_id = "q", .policy = "p",
+		.department = "" };
 	bool is_new;
 
 	for (int i = 0; i < times; i++)
@@ -860,6 +862,16 @@ no_more_than_twice_the_limit(void **state)
 			 (int64_t)n_events);
 }
 
+/* Whatever was granted here and reported there, once or twice: it is in the roll-ups once. */
+static void
+roll_ups_are_the_rows(void **state)
+{
+	(void)state;
+	assert_in_range(number("SELECT sum(messages) FROM mail_hours"), 100, 1000000);
+	assert_in_range(number("SELECT sum(counted) FROM mail_hours"), 1, 1000000);
+	assert_int_equal(number(HOURS_DIFFER), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_teardown(a_share_is_granted_and_reported, tear_down),
 	cmocka_unit_test_teardown(going_and_coming_frees_nothing, tear_down),
@@ -874,6 +886,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_teardown(a_silent_server_costs_one_wait, tear_down),
 	cmocka_unit_test_teardown(in_doubt_it_is_what_was_told, tear_down),
 	cmocka_unit_test_teardown(no_more_than_twice_the_limit, tear_down),
+	cmocka_unit_test(roll_ups_are_the_rows),
 };
 
 int

@@ -217,7 +217,7 @@ refuse_one(struct store *s, const char *id)
 {
 	struct refusal r = { .id = id, .time = wall, .stage = "mail", .verdict = "reject", .reason = id, .enhanced = "",
 		.text = "", .app = "", .tenant = "", .method = "", .client = "", .login = "", .tls = "", .certificate = "",
-		.certificate_issuer = "", .sender = "", .header_from = "", .recipient = "", .queue_id = "", .policy = "" };
+		.certificate_issuer = "", .sender = "", .header_from = "", .recipient = "", .queue_id = "", .policy = "", .department = "" };
 	bool is_new;
 
 	(void)store_refuse(s, &r, &is_new);
@@ -1036,7 +1036,7 @@ relays_may_start_at_once(void **state)
 		assert_int_equal(pthread_create(&t[i], NULL, open_and_close, NULL), 0);
 	for (int i = 0; i < 6; i++)
 		pthread_join(t[i], NULL);
-	assert_int_equal(count_rows("SELECT version FROM schema_version"), 2);
+	assert_int_equal(count_rows("SELECT version FROM schema_version"), 3);
 	snprintf(url, sizeof url, "%s", before);
 	free(fresh);
 }

@@ -25,7 +25,7 @@ static const struct refusal plain = {
 	.id = "id-0", .time = NOON, .stage = "rcpt", .verdict = "reject", .reason = "direct-send-external",
 	.code = 550, .enhanced = "5.7.1", .text = "text", .app = "crm", .tenant = "contoso",
 	.method = "direct-send", .client = "10.1.2.3", .login = "", .tls = "", .certificate = "", .certificate_issuer = "", .sender = "crm@contoso.com",
-	.header_from = "", .recipient = "bob@example.net", .queue_id = "4Q", .policy = "0123456789abcdef",
+	.header_from = "", .recipient = "bob@example.net", .queue_id = "4Q", .policy = "0123456789abcdef", .department = "",
 };
 
 static struct refusal_delta deltas[64];
