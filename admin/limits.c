@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "admin/command.h"
 #include "admin/database.h"
+#include "admin/terminal.h"
 #include "policy/file/file.h"
 
 #define WATCH_SECONDS 2
@@ -85,28 +85,6 @@ read_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-/* The columns of the terminal. */
-static int
-width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-
-	if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		return size.ws_col < 40 ? 40 : size.ws_col;
-	if (columns != NULL && atoi(columns) >= 40)
-		return atoi(columns) > 1000 ? 1000 : atoi(columns);
-	return isatty(1) ? 80 : 120;
-}
-
-static bool
-is_colored(void)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(1) && (no_color == NULL || no_color[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0;
-}
-
 static int
 show(const struct options *o, const struct limits_query *q)
 {
@@ -122,7 +100,7 @@ show(const struct options *o, const struct limits_query *q)
 	if (o->json)
 		rc = limits_print_json(l, !o->watch, &t) == 0 ? 0 : 1;
 	else
-		limits_print(l, width(), is_colored(), &t), rc = 0;
+		limits_print(l, terminal_width(), terminal_is_colored(), &t), rc = 0;
 	if (o->watch && !o->json && isatty(1))
 		fputs("\033[H\033[J", stdout);
 	if (rc == 0 && l->n_rows == 0 && !o->json)

@@ -39,14 +39,15 @@ postern_SOURCES = \
 	admin/output.c admin/output.h \
 	admin/person.c admin/person.h \
 	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \
-	admin/report.c \
+	admin/report.c admin/report_html.c admin/report_retries.c admin/report_text.c \
 	admin/retries.c admin/retries.h admin/retries-private.h admin/retries_read.c \
 	admin/retries_settle.c admin/retries_table.c \
 	admin/saved.c \
 	admin/saved.h \
 	admin/simulate.c \
 	admin/schema.c \
-	admin/terminal.c admin/terminal.h
+	admin/terminal.c admin/terminal.h \
+	admin/traffic.c admin/traffic.h
 postern_LDADD = liblearn.a libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \
 	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)

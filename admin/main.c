@@ -24,7 +24,7 @@ static const struct {
 	{"migrate", command_migrate, "make the tables on a database server, or bring them up to date"},
 	{"notify", command_notify, "tell by a command and by mail what happened to limits"},
 	{"release", command_release, "held mail: list it, let it go at once, or in its turn"},
-	{"report", command_report, "say who does not come back after a 451"},
+	{"report", command_report, "how much mail, of whom, what was refused and why; who does not retry"},
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},
 	{"schema", command_schema, "print the JSON Schema of the policy file"},
 };

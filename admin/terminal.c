@@ -7,7 +7,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/printable.h"
 #include "base/text.h"
@@ -35,4 +38,42 @@ terminal_fact(const char *name, const char *value)
 	printable_add_line(&t, value, strlen(value));
 	printf("%-10s %s\n", name, t.failed ? "(memory is short)" : text_string(&t));
 	text_free(&t);
+}
+
+void
+terminal_safe(struct text *t, const char *s)
+{
+	printable_add_line(t, s, strlen(s));
+}
+
+/* One for each code point: wide and combining ones are not known here. */
+int
+terminal_columns(const char *s)
+{
+	int n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+int
+terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+
+	if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col < 40 ? 40 : size.ws_col;
+	if (columns != NULL && atoi(columns) >= 40)
+		return atoi(columns) > 1000 ? 1000 : atoi(columns);
+	return isatty(1) ? 80 : 120;
+}
+
+bool
+terminal_is_colored(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(1) && (no_color == NULL || no_color[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0;
 }

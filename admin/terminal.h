@@ -7,8 +7,20 @@
 #ifndef POSTERN_ADMIN_TERMINAL_H
 #define POSTERN_ADMIN_TERMINAL_H
 
+#include <stdbool.h>
+
+#include "base/text.h"
+
 /* printf() to standard output, with the escapes of printable_add_lines(). */
 void terminal_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Adds text of others, escaped, as one line; and how many columns text takes that is. */
+void terminal_safe(struct text *t, const char *s);
+int terminal_columns(const char *s);
+
+/* The columns of standard output, and whether it takes colors. */
+int terminal_width(void);
+bool terminal_is_colored(void);
 
 /* "NAME       VALUE" on one line whatever the value holds. */
 void terminal_fact(const char *name, const char *value);

@@ -68,6 +68,11 @@ class Database:
         self.db.execute("INSERT INTO %s (%s) VALUES (%s)" % (table, ", ".join(kinds), ", ".join(
             "CAST(? AS TEXT)" if isinstance(v, bytes) else "?" for v in values)), values)
 
+    def roll_up(self):
+        """The roll-ups of the rows, as the migration makes them."""
+        self.db.execute("DELETE FROM hours")
+        self.db.executescript(read("sqlite", "003-hours.sql").split("WITHOUT ROWID;")[1])
+
     def columns(self, view):
         return [row[1] for row in self.db.execute("PRAGMA table_info(%s)" % view)]
 
@@ -86,7 +91,7 @@ def to_postgres(server, path):
     db = sqlite3.connect(path)
     db.text_factory = lambda octets: "".join(c if not "\udc80" <= c <= "\udcff" else "\ufffd"
                                              for c in octets.decode("utf-8", "surrogateescape"))
-    for table in ("messages", "recipients", "signatures", "charges", "rule_matches", "refusals"):
+    for table in ("messages", "recipients", "signatures", "charges", "rule_matches", "refusals", "hours"):
         rows = db.execute("SELECT * FROM %s%s" % (table, " ORDER BY rowid" if table == "messages" else ""))
         text = io.StringIO()
         csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)

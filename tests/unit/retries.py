@@ -345,7 +345,7 @@ class Retries(unittest.TestCase):
         with open(os.path.join(TOP, "doc", "postern.1")) as f:
             section = re.search(r"(?s)\.Sh OUTPUT OF REPORT RETRIES\n(.*?)\n\.Sh ", f.read()).group(1)
         told = {word for line in re.findall(r"(?m)^\.(?:It )?Li (.*)$", section) for word in re.findall(r"[a-z_-]+", line)}
-        with open(os.path.join(TOP, "admin", "report.c")) as f:
+        with open(os.path.join(TOP, "admin", "report_retries.c")) as f:
             names = set(re.findall(r'\] = \{"([a-z-]+)",', f.read()))
         self.assertEqual(len(names), 20)
         members = {"since", "until", "within_ms", "clients"} | {
@@ -357,7 +357,7 @@ class Retries(unittest.TestCase):
         self.assertEqual(json.loads(self.report("--until", "1999-01-01", "--since", "1998-01-01", "--json"))["clients"], [])
 
     def test_wrong_command_lines(self):
-        for words, text in (([], "which report?"), (["sends"], "no such report"), (["retries", "x"], "one argument too many"),
+        for words, text in ((["sends"], "no such report"), (["retries", "x"], "one argument too many"),
                             (["retries", "--within", "5m"], "--within takes a time from 1h to 7d"),
                             (["retries", "--within", "8d"], "--within takes"), (["retries", "--within", "2026-11-01"], "--within takes"),
                             (["retries", "--since", "soon"], "--since takes"), (["retries", "--nonsense"], "usage")):
