@@ -14,6 +14,7 @@ int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_learn(int argc, char **argv);
+int command_metrics(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_limits(int argc, char **argv);
 int command_notify(int argc, char **argv);
@@ -21,5 +22,6 @@ int command_release(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_schema(int argc, char **argv);
+int command_top(int argc, char **argv);
 
 #endif

@@ -224,7 +224,7 @@ add_row(struct collector *x, const struct limit *l, struct read_counter *k)
 	row->spent_ms = window_forecast(w, now, l->period, count);
 	add_reserves(x, row);
 	row->by = "";
-	if (row->used == 0 || (!x->q->with_spenders && row->used < count / 2 && !row->is_reached && row->waiting == 0))
+	if (row->used == 0 || x->q->without_spenders || (!x->q->with_spenders && row->used < count / 2 && !row->is_reached && row->waiting == 0))
 		return 0;
 	return read_spenders(x, row);
 }

@@ -34,6 +34,7 @@ postern_SOURCES = \
 	admin/limits.c admin/limits.h admin/limits_act.c admin/limits_collect.c admin/limits_find.c \
 	admin/limits_print.c \
 	admin/main.c \
+	admin/metrics.c \
 	admin/migrate.c \
 	admin/notify.c admin/notify.h admin/notify_run.c admin/notify_state.c admin/notify_text.c \
 	admin/output.c admin/output.h \
@@ -47,6 +48,7 @@ postern_SOURCES = \
 	admin/simulate.c \
 	admin/schema.c \
 	admin/terminal.c admin/terminal.h \
+	admin/top.c \
 	admin/traffic.c admin/traffic.h
 postern_LDADD = liblearn.a libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \

@@ -21,12 +21,14 @@ static const struct {
 	{"export", command_export, "write rows of the audit as CSV or JSON lines"},
 	{"learn", command_learn, "draft a policy from the mail of the last two weeks"},
 	{"limits", command_limits, "how full the limits are; empty one, or add to it for a time"},
+	{"metrics", command_metrics, "print counters and gauges for Prometheus"},
 	{"migrate", command_migrate, "make the tables on a database server, or bring them up to date"},
 	{"notify", command_notify, "tell by a command and by mail what happened to limits"},
 	{"release", command_release, "held mail: list it, let it go at once, or in its turn"},
 	{"report", command_report, "how much mail, of whom, what was refused and why; who does not retry"},
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},
 	{"schema", command_schema, "print the JSON Schema of the policy file"},
+	{"top", command_top, "who sends now, what is refused, which limits are full"},
 };
 
 #define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])

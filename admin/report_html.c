@@ -284,7 +284,7 @@ add_rows(struct text *out, const struct traffic *t)
 	for (size_t i = n; i < t->n_rows; i++)
 		others += t->rows[i].now.messages;
 	if (others > 0) {
-		text_add(out, "<tr><td>(others)</td>");
+		text_printf(out, "<tr><td>%s</td>", t->is_gone ? "(some of it is not kept any more)" : "(others)");
 		add_cell(out, "", others);
 		text_add(out, "<td colspan=\"8\"></td></tr>\n");
 	}

@@ -116,7 +116,9 @@ add_table(struct page *p)
 	for (size_t i = n; i < p->t->n_rows; i++)
 		others += p->t->rows[i].now.messages;
 	if (others > 0)
-		text_printf(p->out, "%-*s %9llu\n", p->name_width, "(others)", (ull)others);
+		text_printf(p->out, "%-*s %9llu\n", p->name_width, p->t->is_gone ? "(not kept)" : "(others)", (ull)others);
+	if (p->t->is_gone)
+		text_printf(p->out, "Of %llu messages the audit has only the sums: their rows are older than is kept.\n", (ull)p->t->others);
 }
 
 /* Words, wrapped and indented. */

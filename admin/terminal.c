@@ -77,3 +77,13 @@ terminal_is_colored(void)
 
 	return isatty(1) && (no_color == NULL || no_color[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0;
 }
+
+int
+terminal_lines(void)
+{
+	struct winsize size;
+
+	if (!isatty(1))
+		return 0;
+	return ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+}

@@ -20,6 +20,7 @@ int terminal_columns(const char *s);
 
 /* The columns of standard output, and whether it takes colors. */
 int terminal_width(void);
+int terminal_lines(void); /* 0: endless */
 bool terminal_is_colored(void);
 
 /* "NAME       VALUE" on one line whatever the value holds. */

@@ -132,11 +132,24 @@ numbers_of(const struct store_traffic *s)
 	return n;
 }
 
-static int
-keep_total(void *context, const struct store_traffic *s)
+static void
+add_to(struct store_traffic *total, const struct store_traffic *s)
 {
-	*(struct store_traffic *)context = numbers_of(s);
-	return 0;
+	uint64_t *const to[] = {
+		&total->messages, &total->accepted, &total->held, &total->deferred, &total->rejected, &total->discarded,
+		&total->counted, &total->on_trial, &total->is_unsigned, &total->recipients, &total->external, &total->bytes,
+		&total->decide_us,
+	};
+	const uint64_t from[] = {
+		s->messages, s->accepted, s->held, s->deferred, s->rejected, s->discarded, s->counted, s->on_trial, s->is_unsigned,
+		s->recipients, s->external, s->bytes, s->decide_us,
+	};
+
+	if (total->messages == 0 || s->first < total->first)
+		total->first = s->first;
+	total->last = s->last > total->last ? s->last : total->last;
+	for (size_t i = 0; i < COUNT_OF(to); i++)
+		*to[i] += from[i];
 }
 
 static int
@@ -171,7 +184,11 @@ keep_past_row(void *context, const struct store_traffic *s)
 static int
 keep_past_reason(void *context, const struct store_traffic *s)
 {
-	return keep_past(context, s->reason, s->verdict, s->messages);
+	struct reading *x = context;
+
+	add_to(&x->t->total_before, s);
+	(void)keep_past(x, s->reason, s->verdict, s->messages); /* the sum is of all */
+	return 0;
 }
 
 static int
@@ -195,7 +212,9 @@ find_past(const struct reading *x, const char *name, const char *other)
 static int
 read_past(struct reading *x, unsigned by, int (*each)(void *context, const struct store_traffic *s), const char **error_r)
 {
-	const struct store_traffic_query q = {.since = x->t->before, .until = x->t->since, .by = by, .max = BEFORE_MAX + 1};
+	const struct store_traffic_query q = {
+		.since = x->t->before, .until = x->t->since, .by = by, .max = by == x->by ? BEFORE_MAX + 1 : 0,
+	};
 	int rc;
 
 	x->past_room = BEFORE_MAX;
@@ -224,6 +243,7 @@ read_rows(struct reading *x, const char **error_r)
 	rc = store_reader_traffic(x->r, &q, keep_row, x, error_r);
 	if (rc == 0)
 		rc = read_past(x, x->by, keep_past_row, error_r);
+	t->is_gone = t->n_rows < TRAFFIC_ROWS && t->others > 0;
 	for (size_t i = 0; rc == 0 && i < t->n_rows; i++) {
 		const struct past *p = find_past(x, t->rows[i].name, "");
 
@@ -238,6 +258,7 @@ keep_cause(void *context, const struct store_traffic *s)
 {
 	struct reading *x = context;
 
+	add_to(&x->t->total, s);
 	if (strcmp(s->verdict, "accept") == 0 || x->n_causes == CAUSES_MAX)
 		return 0;
 	x->causes[x->n_causes++] = (struct traffic_reason){
@@ -369,16 +390,10 @@ static int
 read_all(struct reading *x, const char **error_r)
 {
 	struct traffic *t = x->t;
-	const struct store_traffic_query now = {.since = t->since, .until = t->until};
-	const struct store_traffic_query before = {.since = t->before, .until = t->since};
-	int rc = store_reader_traffic(x->r, &now, keep_total, &t->total, error_r);
+	int rc = read_reasons(x, error_r); /* with the totals */
 
 	if (rc == 0)
-		rc = store_reader_traffic(x->r, &before, keep_total, &t->total_before, error_r);
-	if (rc == 0)
 		rc = read_rows(x, error_r);
-	if (rc == 0)
-		rc = read_reasons(x, error_r);
 	if (rc == 0)
 		rc = read_steps(x, error_r);
 	if (rc == 0)

@@ -44,7 +44,8 @@ struct traffic {
 	struct store_traffic total, total_before;
 	struct traffic_row *rows; /* most messages first */
 	size_t n_rows;
-	uint64_t others;          /* messages of those that are not among the rows */
+	uint64_t others;          /* messages of those that are not among the rows; */
+	bool is_gone;             /* all of these because the audit does not keep their rows any more */
 	struct traffic_reason *reasons; /* likewise */
 	size_t n_reasons;
 	struct traffic_step *steps; /* all of the range, empty ones too */

@@ -20,6 +20,7 @@ dist_guide_DATA = \
 	doc/guide/postfix.md \
 	doc/guide/refusals.md \
 	doc/guide/relays.md \
+	doc/guide/reports.md \
 	doc/guide/rules.md \
 	doc/guide/sendmail.md \
 	doc/guide/simulate.md

@@ -65,7 +65,7 @@ write_query(const struct store_traffic_query *what, struct text *t)
 	}
 	text_printf(t, "%s FROM %s", sums, of_rows ? rows : "hours");
 	if (!of_rows)
-		text_add(t, what->ever ? " WHERE hour = 0" : " WHERE hour >= ?1 AND hour < ?2 AND hour > 0");
+		text_add(t, what->ever ? " WHERE hour = 0" : " WHERE hour >= ?1 AND hour < ?2");
 	for (int i = 0; i < PARTS; i++)
 		if ((what->by & 1u << i) != 0) {
 			text_printf(t, "%s%d", before, i + 1);
@@ -121,7 +121,7 @@ reader_traffic(void *reader, const struct store_traffic_query *what,
 		*error_r = db_error(r->db);
 	text_free(&sql);
 	if (q != NULL && !what->ever) {
-		db_bind_int(q, &i, what->since);
+		db_bind_int(q, &i, what->since > 0 ? what->since : 1); /* hour 0 is all time */
 		db_bind_int(q, &i, what->until);
 	}
 	if (q != NULL)

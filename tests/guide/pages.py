@@ -6,7 +6,7 @@ In each page, from the top: a policy in ```yaml is in force from there on, one t
 with "rules:" takes the place of the rules of the last; ```eml NAME is a saved message;
 ```diff is applied to the policy in force and makes new.yaml; the commands in ```console
 print exactly what stands below them; ```text below ```sql is what the query finds in the
-audit of a week (week.py). limits.md has a daemon (class LimitsPage), relays.md two and a server (class RelaysPage), learn.md an audit of its own (class LearnPage), and so has asking.md, where ```text
+audit of a week (week.py). reports.md is told of the audit of asking.md. limits.md has a daemon (class LimitsPage), relays.md two and a server (class RelaysPage), learn.md an audit of its own (class LearnPage), and so has asking.md, where ```text
 NAME.sql is the answer to that file of sql/queries (class AskingPage). Tables whose last column is Matches or Result are put to
 postern explain, a row at a time. And the JSON of simulate and explain ID has the members
 that postern(1) lists."""
@@ -72,7 +72,8 @@ class Page:
             words[2:2] = ["-c", "postern.yaml"]
         if words[1] == "report":
             words += ["-c", "postern.yaml"]
-        said = subprocess.run(words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout.decode()
+        said = subprocess.run(words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env={**os.environ, "COLUMNS": "100"}).stdout.decode()
         said = said.replace("\r\n", "\n")
         return re.sub(r"(?m)^postern\.yaml:", "/etc/postern/postern.yaml:", said)
 
@@ -527,6 +528,8 @@ def main():
         questions = AskingPage("asking.md", build, asking)
         questions.read(text.split("\n"))
         questions.end()
+        with open(os.path.join(guide, "reports.md")) as f:
+            Page("reports.md", build, asking, "").read(f.read().split("\n"))
     except RuntimeError as error:
         failed.append("asking.md: ... %s" % str(error)[-1000:])
     living = os.path.join(folder, "limits")

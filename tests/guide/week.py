@@ -118,6 +118,7 @@ def put_in_time(database, rows, refused):
                           ("held_charges", "message_id"), ("refusals", "id")):
         db.executemany("UPDATE %s SET %s = ? WHERE %s = ?" % (table, column, column),
                        [(new, old) for old, new in ids.items()])
+    schema.roll_up(db)
     db.commit()
     db.close()
 

@@ -44,6 +44,12 @@ def clock(ms):
             "FROM (SELECT CAST({} AS BIGINT) AS now_ms) AS n;\n").replace("{}", str(ms))
 
 
+def roll_up(db):
+    """Makes the roll-ups anew of the rows, as the migration does."""
+    db.execute("DELETE FROM hours")
+    db.executescript(read("sqlite", "003-hours.sql").split("WITHOUT ROWID;")[1])
+
+
 class Database:
     """An SQLite audit filled by hand: rows are dictionaries, what they lack is "" or 0;
     octets (bytes) become text as they are."""
@@ -69,9 +75,7 @@ class Database:
             "CAST(? AS TEXT)" if isinstance(v, bytes) else "?" for v in values)), values)
 
     def roll_up(self):
-        """The roll-ups of the rows, as the migration makes them."""
-        self.db.execute("DELETE FROM hours")
-        self.db.executescript(read("sqlite", "003-hours.sql").split("WITHOUT ROWID;")[1])
+        roll_up(self.db)
 
     def columns(self, view):
         return [row[1] for row in self.db.execute("PRAGMA table_info(%s)" % view)]

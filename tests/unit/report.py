@@ -7,12 +7,15 @@ its own where there is one; and the page in a real Chromium where that is instal
 must be)."""
 
 import datetime
+import email
+import email.policy
 import html.parser
 import json
 import os
 import pty
 import random
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -26,6 +29,7 @@ import postgres  # noqa: E402
 import schema  # noqa: E402
 
 BUILD = os.getcwd()
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 HOUR = 3600000
 BEGAN = int(datetime.datetime(2026, 11, 20, tzinfo=datetime.timezone.utc).timestamp()) * 1000
 SINCE, UNTIL = "2026-11-21", "2026-11-22"
@@ -226,6 +230,16 @@ class Report:
                     said = "".join(page.text)
                     for hostile in HOSTILE[:3] + HOSTILE[4:6]:
                         self.assertIn(hostile, said)
+
+    def test_the_guide_mails_it(self):
+        with open(os.path.join(TOP, "doc", "guide", "reports.md")) as f:
+            script = re.search(r"(?ms)^    \(printf.*?\| sendmail -t$", f.read()).group(0)
+        script = script.replace("postern report --since 7d", "./postern report --database %s --since %s --until %s" % (shlex.quote(self.url), SINCE, UNTIL))
+        done = subprocess.run(["sh", "-c", script.replace("| sendmail -t", "| cat")], capture_output=True, check=True)
+        message = email.message_from_bytes(done.stdout, policy=email.policy.default)
+        self.assertEqual(message["To"], "ops@contoso.com")
+        self.assertEqual(message.get_content_type(), "text/html")
+        self.assertEqual(message.get_content(), self.report("--since", SINCE, "--until", UNTIL, "--html", "-"))
 
     def test_files(self):
         path = os.path.join(self.folder, "page.html")

@@ -1,0 +1,465 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * postern metrics: what monitoring counts, as the text format of Prometheus. Counters are the sums of
+ * all time in the roll-ups, so that they only grow; nothing of the audit's rows is read.
+ *
+ * Labels are names of the policy, never those of senders or clients. What is beyond SERIES goes under
+ * app="other", and always the same: the groups that were there first keep their name.
+ */
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "admin/command.h"
+#include "admin/database.h"
+#include "admin/limits.h"
+#include "admin/output.h"
+#include "base/clock.h"
+#include "policy/file/file.h"
+
+/* Of one metric. */
+#define SERIES 2000
+
+struct group {
+	const char *app, *verdict, *reason;
+	struct store_traffic sum;
+};
+
+struct holding {
+	const char *app, *state;
+	uint64_t messages;
+};
+
+struct metrics {
+	struct arena *arena;
+	struct text out;
+	struct group *groups;
+	size_t n_groups, room;
+	struct holding held[SERIES];
+	size_t n_held;
+	struct store_traffic total;
+	const struct limits *limits;
+};
+
+static void
+usage(FILE *to)
+{
+	fputs("usage: postern metrics [-c FILE]\n"
+	      "Counters and gauges in the text format of Prometheus.\n"
+	      "  -c, --config FILE  the policy file that names the database (default " COMMAND_POLICY_FILE ")\n"
+	      "exit status: 0 done, 1 something is wrong, 2 wrong command line\n", to);
+}
+
+/* ---- the format */
+
+static void
+begin(struct metrics *m, const char *name, const char *type, const char *help)
+{
+	text_printf(&m->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* The value of a label: the format wants UTF-8 and escapes these three. */
+static void
+add_label(struct metrics *m, const char *before, const char *name, const char *s)
+{
+	size_t len = strlen(s), used;
+
+	text_printf(&m->out, "%s%s=\"", before, name);
+	for (size_t i = 0; i < len; i += used) {
+		if (text_utf8_next(s + i, len - i, &used) < 0)
+			text_add(&m->out, "\xef\xbf\xbd");
+		else if (s[i] == '\n')
+			text_add(&m->out, "\\n");
+		else if (s[i] == '"' || s[i] == '\\')
+			text_printf(&m->out, "\\%c", s[i]);
+		else
+			text_add_octets(&m->out, s + i, used);
+	}
+	text_add_char(&m->out, '"');
+}
+
+static void
+end_labels(struct metrics *m, uint64_t n)
+{
+	text_printf(&m->out, "} %llu\n", (unsigned long long)n);
+}
+
+static void
+add_plain(struct metrics *m, const char *name, uint64_t n)
+{
+	text_printf(&m->out, "%s %llu\n", name, (unsigned long long)n);
+}
+
+/* ---- messages */
+
+static int
+keep_total(void *context, const struct store_traffic *s)
+{
+	struct metrics *m = context;
+
+	m->total = *s;
+	return 0;
+}
+
+static int
+keep_group(void *context, const struct store_traffic *s)
+{
+	struct metrics *m = context;
+
+	if (m->n_groups == m->room) {
+		struct group *more = arena_array(m->arena, m->room = m->room == 0 ? 256 : 2 * m->room, sizeof *more);
+
+		if (more == NULL)
+			return 1;
+		if (m->n_groups > 0)
+			memcpy(more, m->groups, m->n_groups * sizeof *more);
+		m->groups = more;
+	}
+	m->groups[m->n_groups++] = (struct group){
+		.app = arena_string(m->arena, s->app), .verdict = arena_string(m->arena, s->verdict),
+		.reason = arena_string(m->arena, s->reason), .sum = *s,
+	};
+	return 0;
+}
+
+static int
+compare_age(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+	int c;
+
+	if (x->sum.first != y->sum.first)
+		return x->sum.first < y->sum.first ? -1 : 1;
+	c = strcmp(x->app, y->app);
+	if (c == 0)
+		c = strcmp(x->verdict, y->verdict);
+	return c != 0 ? c : strcmp(x->reason, y->reason);
+}
+
+static int
+compare_verdict(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+
+	return strcmp(x->verdict, y->verdict);
+}
+
+static void
+add_group(struct metrics *m, const char *app, const char *verdict, const char *reason, uint64_t n)
+{
+	text_add(&m->out, "postern_messages_total");
+	add_label(m, "{", "app", app);
+	add_label(m, ",", "verdict", verdict);
+	add_label(m, ",", "reason", reason);
+	end_labels(m, n);
+}
+
+/* Those that came after the first SERIES, by verdict. */
+static void
+add_others(struct metrics *m)
+{
+	struct group *g = m->groups + SERIES;
+	size_t n = m->n_groups - SERIES;
+
+	qsort(g, n, sizeof *g, compare_verdict);
+	for (size_t i = 0, k; i < n; i = k) {
+		uint64_t sum = 0;
+
+		for (k = i; k < n && strcmp(g[k].verdict, g[i].verdict) == 0; k++)
+			sum += g[k].sum.messages;
+		add_group(m, "other", g[i].verdict, "other", sum);
+	}
+}
+
+static void
+add_messages(struct metrics *m)
+{
+	begin(m, "postern_messages_total", "counter", "Messages decided, by app, what the MTA was told, and why.");
+	if (m->n_groups > 0)
+		qsort(m->groups, m->n_groups, sizeof *m->groups, compare_age);
+	for (size_t i = 0; i < m->n_groups && i < SERIES; i++)
+		add_group(m, m->groups[i].app, m->groups[i].verdict, m->groups[i].reason, m->groups[i].sum.messages);
+	if (m->n_groups > SERIES)
+		add_others(m);
+}
+
+static void
+add_sums(struct metrics *m)
+{
+	const struct {
+		const char *name, *help;
+		uint64_t n;
+	} sums[] = {
+		{"postern_unsigned_messages_total", "Messages accepted or held that left without a signature.", m->total.is_unsigned},
+		{"postern_trial_messages_total", "Messages that would have fared otherwise with nothing on trial.", m->total.on_trial},
+		{"postern_recipients_total", "Recipients of messages accepted or held.", m->total.recipients},
+		{"postern_external_recipients_total", "Those of them outside the accepted domains.", m->total.external},
+		{"postern_message_bytes_total", "Octets of messages accepted or held.", m->total.bytes},
+	};
+
+	for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+		begin(m, sums[i].name, "counter", sums[i].help);
+		add_plain(m, sums[i].name, sums[i].n);
+	}
+}
+
+static void
+add_seconds(struct metrics *m, const char *name, uint64_t us)
+{
+	text_printf(&m->out, "%s %llu.%06llu\n", name, (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
+}
+
+static void
+add_decisions(struct metrics *m)
+{
+	uint64_t n = m->total.messages - m->total.counted;
+
+	begin(m, "postern_decision_seconds", "histogram", "How long deciding and signing a message took, refusals that are counted aside.");
+	for (int i = 0; i < STORE_TRAFFIC_BUCKETS; i++)
+		text_printf(&m->out, "postern_decision_seconds_bucket{le=\"%g\"} %llu\n", (double)store_traffic_within_us[i] / 1e6,
+			    (unsigned long long)m->total.within[i]);
+	text_printf(&m->out, "postern_decision_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)n);
+	add_seconds(m, "postern_decision_seconds_sum", m->total.decide_us);
+	add_plain(m, "postern_decision_seconds_count", n);
+}
+
+/* ---- what stands now */
+
+/* Relays aside; the last of the room is for all apps that find none. */
+static int
+keep_holding(void *context, const struct store_holding *h)
+{
+	struct metrics *m = context;
+	bool is_full = m->n_held >= SERIES - 8;
+	const char *app = is_full ? "other" : h->app;
+
+	for (size_t i = 0; i < m->n_held; i++)
+		if (strcmp(m->held[i].app, h->app) == 0 && strcmp(m->held[i].state, h->state) == 0) {
+			m->held[i].messages += h->messages;
+			return 0;
+		}
+	for (size_t i = 0; is_full && i < m->n_held; i++)
+		if (strcmp(m->held[i].app, app) == 0 && strcmp(m->held[i].state, h->state) == 0) {
+			m->held[i].messages += h->messages;
+			return 0;
+		}
+	if (m->n_held < SERIES)
+		m->held[m->n_held++] = (struct holding){
+			arena_string(m->arena, app), arena_string(m->arena, h->state), h->messages,
+		};
+	return 0;
+}
+
+static void
+add_held(struct metrics *m)
+{
+	begin(m, "postern_held_messages", "gauge", "Messages that the MTA holds: waiting for a limit, kept until somebody lets them go, or on their way.");
+	for (size_t i = 0; i < m->n_held; i++) {
+		text_add(&m->out, "postern_held_messages");
+		add_label(m, "{", "app", m->held[i].app);
+		add_label(m, ",", "state", m->held[i].state);
+		end_labels(m, m->held[i].messages);
+	}
+}
+
+static uint64_t
+used_of(const struct limits_row *r)
+{
+	return r->used;
+}
+
+static uint64_t
+count_of(const struct limits_row *r)
+{
+	return r->count + r->boost;
+}
+
+static uint64_t
+waiting_of(const struct limits_row *r)
+{
+	return r->waiting;
+}
+
+static uint64_t
+reached_of(const struct limits_row *r)
+{
+	return r->is_reached ? 1 : 0;
+}
+
+/* One series per limit: of a limit per key the counter that is fullest. */
+static void
+add_limits(struct metrics *m)
+{
+	static const struct {
+		const char *name, *help;
+		uint64_t (*of)(const struct limits_row *r);
+	} kinds[] = {
+		{"postern_limit_used", "Use of a limit in its period; of a limit per sender and the like, of the fullest.", used_of},
+		{"postern_limit_allowed", "What the limit allows, with what an operator added for now.", count_of},
+		{"postern_limit_waiting", "Messages that wait for the limit.", waiting_of},
+		{"postern_limit_reached", "1 from the first message that it stopped until such a message fits again.", reached_of},
+	};
+
+	for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+		begin(m, kinds[k].name, "gauge", kinds[k].help);
+		for (size_t i = 0; i < m->limits->n_rows && i < SERIES; i++) {
+			text_add(&m->out, kinds[k].name);
+			add_label(m, "{", "limit", m->limits->rows[i].limit->name);
+			add_label(m, ",", "unit", limit_unit_name(m->limits->rows[i].limit->unit));
+			end_labels(m, kinds[k].of(&m->limits->rows[i]));
+		}
+	}
+	begin(m, "postern_limits_left_out", "gauge", "Limits that have no series because there are too many.");
+	add_plain(m, "postern_limits_left_out", m->limits->n_rows > SERIES ? m->limits->n_rows - SERIES : 0);
+}
+
+/* When the oldest of a tenant's lists was changed. */
+static uint64_t
+list_time(const struct tenant *t)
+{
+	int64_t oldest = INT64_MAX;
+
+	for (size_t i = 0; i < t->n_sources; i++)
+		oldest = t->sources[i].modified < oldest ? t->sources[i].modified : oldest;
+	return t->n_sources == 0 || oldest < 0 ? 0 : (uint64_t)oldest;
+}
+
+static void
+add_ages(struct metrics *m, const struct policy *p, const char *file)
+{
+	struct stat st;
+
+	begin(m, "postern_build_info", "gauge", "1; the version is its label.");
+	text_add(&m->out, "postern_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");
+	begin(m, "postern_last_message_timestamp_seconds", "gauge", "When the last message was decided; 0 for never.");
+	add_plain(m, "postern_last_message_timestamp_seconds", (uint64_t)m->total.last / 1000);
+	if (stat(file, &st) == 0) {
+		begin(m, "postern_policy_timestamp_seconds", "gauge", "When the policy file was last changed.");
+		add_plain(m, "postern_policy_timestamp_seconds", st.st_mtime < 0 ? 0 : (uint64_t)st.st_mtime);
+	}
+	begin(m, "postern_accepted_domains_timestamp_seconds", "gauge", "When the tenant's list of accepted domains was last changed.");
+	for (size_t i = 0; i < p->n_tenants && i < SERIES; i++) {
+		text_add(&m->out, "postern_accepted_domains_timestamp_seconds");
+		add_label(m, "{", "tenant", p->tenants[i].name);
+		end_labels(m, list_time(&p->tenants[i]));
+	}
+}
+
+/* ---- the command */
+
+static int
+read_all(struct metrics *m, struct store_reader *r, const char **error_r)
+{
+	const struct store_traffic_query all = {.ever = true};
+	const struct store_traffic_query groups = {
+		.ever = true, .by = STORE_TRAFFIC_APP | STORE_TRAFFIC_VERDICT | STORE_TRAFFIC_REASON,
+	};
+	int rc = store_reader_traffic(r, &all, keep_total, m, error_r);
+
+	if (rc == 0)
+		rc = store_reader_traffic(r, &groups, keep_group, m, error_r);
+	if (rc == 0)
+		rc = store_reader_holding(r, keep_holding, m, error_r);
+	if (rc > 0 || arena_failed(m->arena))
+		*error_r = "memory is short";
+	return rc == 0 && !arena_failed(m->arena) ? 0 : -1;
+}
+
+static void
+write_all(struct metrics *m, const struct policy *p, const char *file)
+{
+	add_messages(m);
+	add_sums(m);
+	add_decisions(m);
+	add_held(m);
+	add_limits(m);
+	add_ages(m, p, file);
+}
+
+static int
+fail(const char *what)
+{
+	fprintf(stderr, "postern metrics: %s\n", what);
+	return 1;
+}
+
+/* Nothing is printed unless all of it can be. */
+static int
+print(struct policy *p, struct store_reader *r, const char *file)
+{
+	const struct limits_query q = {.policy = p, .reader = r, .app = "", .limit = "", .keys = 1, .without_spenders = true};
+	struct metrics *m = calloc(1, sizeof *m);
+	struct limits *limits = NULL;
+	struct output output;
+	const char *error = "memory is short";
+	int rc = 1;
+
+	if (m != NULL)
+		m->arena = arena_new(0);
+	if (m == NULL || m->arena == NULL || read_all(m, r, &error) != 0 || (limits = limits_read(&q, &error)) == NULL) {
+		fail(error);
+	} else {
+		m->limits = limits;
+		write_all(m, p, file);
+		rc = m->out.failed ? fail("memory is short")
+		     : output_open(&output, "metrics", NULL) == 0 &&
+		       output_write(&output, text_string(&m->out), m->out.len) == 0 ? 0 : 1;
+	}
+	limits_free(&limits);
+	if (m != NULL) {
+		arena_free(&m->arena);
+		text_free(&m->out);
+	}
+	free(m);
+	return rc;
+}
+
+/* -1 to go on, otherwise the exit status. */
+static int
+read_options(int argc, char **argv, const char **file)
+{
+	static const struct option long_options[] = {
+		{"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+		if (c != 'c')
+			return usage(c == 'h' ? stdout : stderr), c == 'h' ? 0 : 2;
+		*file = optarg;
+	}
+	if (optind == argc)
+		return -1;
+	usage(stderr);
+	return 2;
+}
+
+int
+command_metrics(int argc, char **argv)
+{
+	const char *file = COMMAND_POLICY_FILE;
+	struct problems *problems = NULL;
+	struct store_reader *r;
+	struct policy *p;
+	char error[512];
+	int rc = read_options(argc, argv, &file);
+
+	if (rc >= 0)
+		return rc;
+	p = policy_load(file, &problems);
+	if (p == NULL)
+		problems_print(problems, stderr);
+	problems_free(&problems);
+	if (p == NULL)
+		return 1;
+	r = database_open(p, error, sizeof error);
+	rc = r == NULL ? fail(error) : print(p, r, file);
+	store_reader_close(&r);
+	policy_unref(&p);
+	return rc;
+}

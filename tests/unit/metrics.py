@@ -1,0 +1,254 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: 2026 The Postern authors
+# SPDX-License-Identifier: BSD-2-Clause
+"""postern metrics: its numbers, its bounds, and that Prometheus reads it; the alerts and the dashboard of
+contrib/ rest on metrics that there are. Where promtool and prometheus are not installed those parts are
+skipped, with CI=true failed."""
+
+import http.server
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import schema  # noqa: E402
+
+BUILD = os.getcwd()
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+RULES = os.path.join(TOP, "contrib", "prometheus", "postern.rules.yml")
+HOUR = 3600000
+HOSTILE = 'a"b\\c\nd\x1b{x="y"} 7 # \u202e'
+POLICY = """listen: unix:/tmp/none.sock
+database: sqlite:%s/audit.db
+tenants:
+  contoso:
+    accepted-domains: accepted.txt
+    next-hop: mx.example
+apps:
+  - name: crm
+    tenant: contoso
+    clients: [10.1.2.3]
+    method: connector
+    senders: [crm@contoso.com]
+    limits: [100 messages/hour, 1000 recipients/day, 30 messages/minute per sender]
+"""
+
+
+def parse(text):
+    """{(name, labels): value}; each series once, each metric with its type before it."""
+    found, types = {}, {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in types, name
+            types[name] = kind
+        elif not line.startswith("#"):
+            m = re.fullmatch(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\]|\\.)*",?)*)\})? ([0-9.]+)', line)
+            assert m, line
+            name = m.group(1)
+            assert name in types or re.sub("_(bucket|sum|count)$", "", name) in types, name
+            labels = tuple(re.findall(r'([a-z]+)="((?:[^"\\]|\\.)*)"', m.group(2) or ""))
+            assert (name, labels) not in found, line
+            found[name, labels] = float(m.group(3))
+    return found
+
+
+def need(test, program):
+    path = shutil.which(program)
+    if path is None and os.environ.get("CI") == "true":
+        test.fail(program + " is not installed")
+    if path is None:
+        test.skipTest(program + " is not installed")
+    return path
+
+
+class Metrics(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="postern-metrics-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        with open(self.folder + "/accepted.txt", "w") as f:
+            f.write("contoso.com\n")
+        os.utime(self.folder + "/accepted.txt", (1700000000, 1700000000))
+        self.policy = self.folder + "/postern.yaml"
+        with open(self.policy, "w") as f:
+            f.write(POLICY % self.folder)
+        os.utime(self.policy, (1710000000, 1710000000))
+        self.audit = schema.Database(self.folder + "/audit.db")
+        for table in ("messages", "recipients", "charges", "signatures", "refusals", "rule_matches"):
+            self.audit.db.execute("DROP TABLE " + table)
+        now = int(time.time() * 1000)
+        self.audit.add("limit_clock", one=1, boot_id="", anchor_wall_ms=0, anchor_boot_ms=0, latest_ms=now)
+        self.audit.add("limits", id=1, scope="app:crm", unit=0, period=3600, key="", name="crm/messages-per-hour", count=100)
+        self.audit.add("limits", id=2, scope="app:crm", unit=0, period=60, key="sender=a", name="x", count=30)
+        self.audit.add("limits", id=3, scope="app:crm", unit=0, period=60, key="sender=b", name="x", count=30)
+        for limit, period, used in ((1, 3600, 93), (2, 60, 3), (3, 60, 11)):
+            self.audit.add("limit_use", limit_id=limit, slot=now * 60 // (period * 1000), used=used)
+        self.total("crm", 60, first=1000, signing="no-key", within=(10, 20, 30, 40, 50, 60, 60), us=1234567, external=5)
+        self.total("crm", 7, verdict="reject", reason="from-not-allowed", first=2000, counted=7)
+        self.total(HOSTILE, 5, verdict="defer", reason="limit:x", first=3000, would="accept", within=(5,) * 7)
+        for n, (state, app) in enumerate((("waiting", "crm"), ("kept", "crm"), ("waiting", "crm"), ("released", "crm"), ("granted", ""))):
+            self.audit.add("held", number=n + 1, message_id=str(n), relay="r%d" % (n % 2), app=app, state=state)
+        self.audit.db.commit()
+
+    def total(self, app, n, verdict="accept", reason="", would=None, first=1, signing="signed", counted=0, within=(0,) * 7, us=0, external=0):
+        names = ["within_1ms", "within_2ms", "within_5ms", "within_10ms", "within_50ms", "within_250ms", "within_1s"]
+        self.audit.add("hours", hour=0, relay="r", app=app, verdict=verdict, reason=reason, would=would or verdict, would_reason=reason, mode="enforce",
+                       signing=signing, messages=n, counted=counted, external=external, first_time=first, last_time=first * 1000, decide_us=us,
+                       **dict(zip(names, within)))
+
+    def metrics(self, status=0):
+        done = subprocess.run([os.path.join(BUILD, "postern"), "metrics", "-c", self.policy], capture_output=True)
+        self.assertEqual(done.returncode, status, done.stderr.decode())
+        return (done.stdout if status == 0 else done.stderr).decode()
+
+    def test_numbers(self):
+        found = parse(self.metrics())
+        hostile = HOSTILE.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        messages = {labels: n for (name, labels), n in found.items() if name == "postern_messages_total"}
+        self.assertEqual(messages, {
+            (("app", "crm"), ("verdict", "accept"), ("reason", "")): 60,
+            (("app", "crm"), ("verdict", "reject"), ("reason", "from-not-allowed")): 7,
+            (("app", hostile), ("verdict", "defer"), ("reason", "limit:x")): 5})
+        for name, n in (("unsigned_messages_total", 60), ("trial_messages_total", 5), ("external_recipients_total", 5), ("limits_left_out", 0),
+                        ("decision_seconds_sum", 1.234567), ("decision_seconds_count", 65), ("last_message_timestamp_seconds", 3000),
+                        ("policy_timestamp_seconds", 1710000000)):
+            self.assertEqual(found["postern_" + name, ()], n, name)
+        self.assertEqual([found["postern_decision_seconds_bucket", (("le", le),)] for le in ("0.001", "0.002", "0.005", "0.01", "0.05", "0.25", "1", "+Inf")],
+                         [15, 25, 35, 45, 55, 65, 65, 65])
+        self.assertEqual(found["postern_accepted_domains_timestamp_seconds", (("tenant", "contoso"),)], 1700000000)
+        self.assertEqual({labels: n for (name, labels), n in found.items() if name == "postern_held_messages"}, {
+            (("app", "crm"), ("state", "waiting")): 2, (("app", "crm"), ("state", "kept")): 1, (("app", ""), ("state", "granted")): 1})
+        used = {labels[0][1]: n for (name, labels), n in found.items() if name == "postern_limit_used"}
+        self.assertEqual([used["crm/messages-per-hour"], used["crm/messages-per-minute-per-sender"], used["crm/recipients-per-day"]], [93, 11, 0])
+        self.assertEqual(found["postern_limit_allowed", (("limit", "crm/messages-per-hour"), ("unit", "messages"))], 100)
+
+    def test_bounds(self):
+        """Beyond 2000 series there is "other", and those that were first stay when others grow."""
+        for i in range(2500):
+            self.total("app%d" % i, 1 if i < 1990 else 1000, first=5000 + i)
+        self.audit.db.commit()
+        found = {labels: n for (name, labels), n in parse(self.metrics()).items() if name == "postern_messages_total"}
+        self.assertEqual(len(found), 2001)
+        self.assertEqual(sum(found.values()), 72 + 1990 + 510 * 1000)
+        self.assertIn((("app", "app0"), ("verdict", "accept"), ("reason", "")), found)
+        self.assertEqual(found[(("app", "other"), ("verdict", "accept"), ("reason", "other"))], 503 * 1000)
+
+    def test_errors(self):
+        os.rename(self.folder + "/audit.db", self.folder + "/away.db")
+        self.assertIn("No such file", self.metrics(status=1))
+
+    def test_promtool(self):
+        done = subprocess.run([need(self, "promtool"), "check", "metrics"], input=self.metrics().encode(), capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, b""), done.stdout)
+
+    def test_alerts(self):
+        promtool = need(self, "promtool")
+        done = subprocess.run([promtool, "check", "rules", "--lint=all", "--lint-fatal", RULES], capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.folder + "/rules-test.yml", "w") as f:
+            f.write("""rule_files: [%s]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'postern_build_info{version="1"}', values: '1x180'}
+      - {series: 'postern_messages_total{app="crm",verdict="reject",reason="x"}', values: '0+2x180'}
+      - {series: 'postern_messages_total{app="crm",verdict="accept",reason=""}', values: '0+3x180'}
+      - {series: 'postern_messages_total{app="erp",verdict="reject",reason="x"}', values: '0+2x180'}
+      - {series: 'postern_messages_total{app="erp",verdict="accept",reason=""}', values: '0+100x180'}
+      - {series: 'postern_limit_used{limit="a",unit="messages"}', values: '81x180'}
+      - {series: 'postern_limit_allowed{limit="a",unit="messages"}', values: '100x180'}
+      - {series: 'postern_limit_reached{limit="a",unit="messages"}', values: '0x180'}
+      - {series: 'postern_held_messages{app="crm",state="waiting"}', values: '1x180'}
+      - {series: 'postern_unsigned_messages_total', values: '5x180'}
+    alert_rule_test:
+      - {eval_time: 2h, alertname: PosternRefusals, exp_alerts: [{exp_labels: {severity: warning, app: crm}, exp_annotations: {
+          summary: 'Mail of app crm is refused',
+          description: 'More than a tenth of it in the last hour. postern report --by reason says why and what to do.'}}]}
+      - {eval_time: 2h, alertname: PosternLimitNear, exp_alerts: [{exp_labels: {severity: warning, limit: a, unit: messages}, exp_annotations: {
+          summary: 'Limit a is at 81%%', description: 'postern limits says who spends it and when it frees.'}}]}
+      - {eval_time: 1h, alertname: PosternMailWaits, exp_alerts: []}
+      - {eval_time: 2h10m, alertname: PosternMailWaits, exp_alerts: [{exp_labels: {severity: warning, app: crm}, exp_annotations: {
+          summary: 'Mail of app crm waits for two hours', description: 'Does postern release run? postern release --list shows what waits for what.'}}]}
+      - {eval_time: 2h, alertname: PosternUnsigned, exp_alerts: []}
+      - {eval_time: 2h, alertname: PosternLimitReached, exp_alerts: []}
+      - {eval_time: 2h, alertname: PosternMetricsMissing, exp_alerts: []}
+""" % os.path.abspath(RULES))
+        done = subprocess.run([promtool, "test", "rules", self.folder + "/rules-test.yml"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_what_contrib_asks_for_is_there(self):
+        names = {name for name, _ in parse(self.metrics())}
+        with open(os.path.join(TOP, "contrib", "prometheus", "postern-dashboard.json")) as f:
+            panels = json.load(f)["panels"]
+        expressions = [t["expr"] for p in panels for t in p["targets"]]
+        self.assertGreater(len(expressions), 10)
+        with open(RULES) as f:
+            asked = "\n".join(expressions) + f.read()
+        self.assertEqual(set(re.findall(r"postern_[a-z_]+", asked)) - names, set())
+        with open(self.folder + "/dashboard.yml", "w") as f:
+            json.dump({"groups": [{"name": "g", "rules": [{"record": "r:%d" % i, "expr": e} for i, e in enumerate(expressions)]}]}, f)
+        done = subprocess.run([need(self, "promtool"), "check", "rules", self.folder + "/dashboard.yml"], capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_prometheus_reads_it(self):
+        prometheus, text = need(self, "prometheus"), self.metrics().encode()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        with open(self.folder + "/prometheus.yml", "w") as f:
+            json.dump({"global": {"scrape_interval": "1s"}, "rule_files": [os.path.abspath(RULES)], "scrape_configs": [
+                {"job_name": "postern", "static_configs": [{"targets": ["127.0.0.1:%d" % server.server_port]}]}]}, f)
+        with open(self.folder + "/prometheus.log", "wb") as log:
+            child = subprocess.Popen([prometheus, "--config.file=" + self.folder + "/prometheus.yml", "--storage.tsdb.path=" + self.folder + "/data",
+                                      "--web.listen-address=127.0.0.1:%d" % port], stdout=log, stderr=log)
+        try:
+            said = None
+            for _ in range(300):
+                try:
+                    with urllib.request.urlopen("http://127.0.0.1:%d/api/v1/query?query=%s" % (port, urllib.parse.quote(
+                            'postern_messages_total{verdict!="accept"}'))) as answer:
+                        said = json.load(answer)["data"]["result"]
+                except OSError:
+                    pass
+                if said:
+                    break
+                time.sleep(0.2)
+            else:
+                with open(self.folder + "/prometheus.log") as f:
+                    self.fail(f.read())
+            self.assertEqual({(r["metric"]["app"], r["metric"]["reason"]): r["value"][1] for r in said},
+                             {("crm", "from-not-allowed"): "7", (HOSTILE, "limit:x"): "5"})
+        finally:
+            child.terminate()
+            child.wait()
+
+
+if __name__ == "__main__":
+    unittest.main()
