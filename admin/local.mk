@@ -22,6 +22,11 @@ liblearn_a_SOURCES = \
 	admin/learn_yaml.c admin/learn_yaml.h \
 	admin/when.c admin/when.h
 
+# Pages over HTTP.
+noinst_LIBRARIES += libhttp.a
+libhttp_a_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS)
+libhttp_a_SOURCES = admin/http.c admin/http.h
+
 bin_PROGRAMS += postern
 postern_SOURCES = \
 	admin/check.c \
@@ -50,6 +55,6 @@ postern_SOURCES = \
 	admin/terminal.c admin/terminal.h \
 	admin/top.c \
 	admin/traffic.c admin/traffic.h
-postern_LDADD = liblearn.a libgate.a libsql.a libfile.a libpolicy.a libbase.a \
+postern_LDADD = liblearn.a libhttp.a libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \
-	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)
+	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS)

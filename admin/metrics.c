@@ -17,6 +17,7 @@
 
 #include "admin/command.h"
 #include "admin/database.h"
+#include "admin/http.h"
 #include "admin/limits.h"
 #include "admin/output.h"
 #include "base/clock.h"
@@ -49,9 +50,10 @@ struct metrics {
 static void
 usage(FILE *to)
 {
-	fputs("usage: postern metrics [-c FILE]\n"
+	fputs("usage: postern metrics [-c FILE] [--listen ADDRESS]\n"
 	      "Counters and gauges in the text format of Prometheus.\n"
 	      "  -c, --config FILE  the policy file that names the database (default " COMMAND_POLICY_FILE ")\n"
+	      "  --listen ADDRESS   serve them at http://ADDRESS/metrics, such as 127.0.0.1:9189, until it is stopped\n"
 	      "exit status: 0 done, 1 something is wrong, 2 wrong command line\n", to);
 }
 
@@ -350,7 +352,7 @@ add_ages(struct metrics *m, const struct policy *p, const char *file)
 	}
 }
 
-/* ---- the command */
+/* ---- all of it */
 
 static int
 read_all(struct metrics *m, struct store_reader *r, const char **error_r)
@@ -388,50 +390,126 @@ fail(const char *what)
 	return 1;
 }
 
-/* Nothing is printed unless all of it can be. */
+/* All of it, or nothing and -1 with a static text. The caller frees `out`. */
 static int
-print(struct policy *p, struct store_reader *r, const char *file)
+collect(struct policy *p, struct store_reader *r, const char *file, struct text *out, const char **error_r)
 {
 	const struct limits_query q = {.policy = p, .reader = r, .app = "", .limit = "", .keys = 1, .without_spenders = true};
 	struct metrics *m = calloc(1, sizeof *m);
 	struct limits *limits = NULL;
-	struct output output;
-	const char *error = "memory is short";
-	int rc = 1;
+	int rc = -1;
 
+	*error_r = "memory is short";
 	if (m != NULL)
 		m->arena = arena_new(0);
-	if (m == NULL || m->arena == NULL || read_all(m, r, &error) != 0 || (limits = limits_read(&q, &error)) == NULL) {
-		fail(error);
-	} else {
+	if (m != NULL && m->arena != NULL && read_all(m, r, error_r) == 0 && (limits = limits_read(&q, error_r)) != NULL) {
 		m->limits = limits;
 		write_all(m, p, file);
-		rc = m->out.failed ? fail("memory is short")
-		     : output_open(&output, "metrics", NULL) == 0 &&
-		       output_write(&output, text_string(&m->out), m->out.len) == 0 ? 0 : 1;
+		*out = m->out;
+		*error_r = "memory is short";
+		rc = out->failed ? -1 : 0;
 	}
 	limits_free(&limits);
-	if (m != NULL) {
+	if (m != NULL)
 		arena_free(&m->arena);
-		text_free(&m->out);
-	}
 	free(m);
 	return rc;
 }
 
+static int
+print(struct policy *p, struct store_reader *r, const char *file)
+{
+	struct text out = {0};
+	struct output output;
+	const char *error;
+	int rc;
+
+	if (collect(p, r, file, &out, &error) != 0)
+		rc = fail(error);
+	else
+		rc = output_open(&output, "metrics", NULL) == 0 && output_write(&output, text_string(&out), out.len) == 0 ? 0 : 1;
+	text_free(&out);
+	return rc;
+}
+
+/* ---- served */
+
+struct service {
+	const char *file;
+	struct policy *policy;
+};
+
+/* The policy as it is now; while its file is wrong, as it was. */
+static void
+renew(struct service *s)
+{
+	struct problems *problems = NULL;
+	struct policy *p = policy_load(s->file, &problems);
+
+	problems_free(&problems);
+	if (p == NULL)
+		return;
+	policy_unref(&s->policy);
+	s->policy = p;
+}
+
+static unsigned
+answer(void *context, const char *path, struct http_page *page)
+{
+	struct service *s = context;
+	struct store_reader *r;
+	char text[512];
+	const char *error = text;
+	unsigned status = 503;
+
+	if (strcmp(path, "/metrics") != 0) {
+		text_add(&page->body, "there is /metrics\n");
+		return 404;
+	}
+	renew(s);
+	r = store_reader_open(s->policy->database, text, sizeof text); /* anew: the file may be another one by now */
+	if (r != NULL && collect(s->policy, r, s->file, &page->body, &error) == 0) {
+		page->type = "text/plain; version=0.0.4; charset=utf-8";
+		status = 200;
+	} else {
+		fail(error);
+		text_free(&page->body);
+		text_add(&page->body, "the database cannot be read; standard error says why\n");
+	}
+	store_reader_close(&r);
+	return status;
+}
+
+static int
+serve(struct policy **p, const char *file, const char *address)
+{
+	struct service s = {file, *p};
+	char error[300];
+	int rc = http_serve(address, answer, &s, error, sizeof error);
+
+	*p = s.policy;
+	return rc == 0 ? 0 : fail(error);
+}
+
+/* ---- the command */
+
 /* -1 to go on, otherwise the exit status. */
 static int
-read_options(int argc, char **argv, const char **file)
+read_options(int argc, char **argv, const char **file, const char **listen)
 {
 	static const struct option long_options[] = {
-		{"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0},
+		{"config", required_argument, NULL, 'c'}, {"listen", required_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'}, {0},
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-		if (c != 'c')
+		if (c == 'c')
+			*file = optarg;
+		else if (c == 'l')
+			*listen = optarg;
+		else
 			return usage(c == 'h' ? stdout : stderr), c == 'h' ? 0 : 2;
-		*file = optarg;
 	}
 	if (optind == argc)
 		return -1;
@@ -442,12 +520,12 @@ read_options(int argc, char **argv, const char **file)
 int
 command_metrics(int argc, char **argv)
 {
-	const char *file = COMMAND_POLICY_FILE;
+	const char *file = COMMAND_POLICY_FILE, *listen = NULL;
 	struct problems *problems = NULL;
 	struct store_reader *r;
 	struct policy *p;
 	char error[512];
-	int rc = read_options(argc, argv, &file);
+	int rc = read_options(argc, argv, &file, &listen);
 
 	if (rc >= 0)
 		return rc;
@@ -458,7 +536,7 @@ command_metrics(int argc, char **argv)
 	if (p == NULL)
 		return 1;
 	r = database_open(p, error, sizeof error);
-	rc = r == NULL ? fail(error) : print(p, r, file);
+	rc = r == NULL ? fail(error) : listen != NULL ? serve(&p, file, listen) : print(p, r, file);
 	store_reader_close(&r);
 	policy_unref(&p);
 	return rc;

@@ -5,7 +5,6 @@
 contrib/ rest on metrics that there are. Where promtool and prometheus are not installed those parts are
 skipped, with CI=true failed."""
 
-import http.server
 import json
 import os
 import re
@@ -14,7 +13,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 import urllib.parse
@@ -202,29 +200,115 @@ tests:
         done = subprocess.run([need(self, "promtool"), "check", "rules", self.folder + "/dashboard.yml"], capture_output=True)
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def serve(self):
+        """The address of postern metrics --listen."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            address = "127.0.0.1:%d" % s.getsockname()[1]
+        child = subprocess.Popen([os.path.join(BUILD, "postern"), "metrics", "-c", self.policy, "--listen", address], stderr=subprocess.PIPE)
+
+        def stop():
+            child.terminate()
+            self.said = child.stderr.read().decode()
+            child.stderr.close()
+            self.assertEqual(child.wait(), 0, self.said)
+        self.stop = stop
+        self.addCleanup(lambda: child.poll() is None and stop())
+        for _ in range(100):
+            try:
+                socket.create_connection(address.split(":")).close()
+                return address
+            except OSError:
+                time.sleep(0.1)
+        self.fail("it does not listen")
+
+    def ask(self, address, request):
+        """Status, header and body of an answer."""
+        with socket.create_connection(address.split(":"), timeout=20) as s:
+            s.sendall(request.encode())
+            said = b""
+            while more := s.recv(65536):
+                said += more
+        head, _, body = said.decode().partition("\r\n\r\n")
+        return (int(head.split(" ")[1]) if head else 0), head, body
+
+    def test_served(self):
+        address = self.serve()
+        with urllib.request.urlopen("http://%s/metrics" % address) as answer:
+            self.assertEqual(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+            text = answer.read().decode()
+        self.assertEqual(text, self.metrics())
+        end = "Connection: close\r\n\r\n"
+        for request, status in (
+                ("GET /metrics?x=1 HTTP/1.1\r\nHost: localhost:9189\r\n", 200), ("HEAD /metrics HTTP/1.1\r\nHost: [::1]\r\n", 200),
+                ("GET /metrics HTTP/1.0\r\n", 200), ("GET / HTTP/1.1\r\nHost: localhost\r\n", 404),
+                ("GET /metrics/../etc HTTP/1.1\r\nHost: localhost\r\n", 404),
+                ("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n", 405), ("DELETE /metrics HTTP/1.1\r\nHost: localhost\r\n", 405),
+                ("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n", 421), ("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n", 421),
+                ("GET /metrics HTTP/1.1\r\nHost: [::1]evil.example\r\n", 421), ("GET /metrics HTTP/1.1\r\nHost: \r\n", 421),
+                ("GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n" % ("x" * 40000), 431)):
+            with self.subTest(request[:60]):
+                got, head, body = self.ask(address, request + end + ("abc" if "POST" in request else ""))
+                self.assertEqual(got, status)
+                self.assertEqual(body == text, status == 200 and "HEAD" not in request)
+                if got == 405:
+                    self.assertIn("Allow: GET, HEAD", head)
+        self.stop()
+        self.assertEqual(self.said, "")
+
+    def test_served_through_faults(self):
+        address = self.serve()
+        get = "GET /metrics HTTP/1.0\r\n\r\n"
+        idle = [socket.create_connection(address.split(":")) for _ in range(20)]  # who say nothing hold nobody up
+        for s in idle:
+            s.sendall(b"GET /metr")
+        self.assertEqual(self.ask(address, get)[0], 200)
+        for s in idle:
+            s.close()
+        # No file under the name of the database, then another one.
+        self.audit.close()
+        os.rename(self.folder + "/audit.db", self.folder + "/away.db")
+        status, _, body = self.ask(address, get)
+        self.assertEqual((status, body), (503, "the database cannot be read; standard error says why\n"))
+        other = schema.Database(self.folder + "/audit.db")
+        other.close()
+        status, _, body = self.ask(address, get)
+        self.assertEqual(status, 200)
+        self.assertNotIn("from-not-allowed", body)
+        # A new policy counts, one that is wrong does not.
+        with open(self.policy) as f:
+            text = f.read()
+        with open(self.policy, "w") as f:
+            f.write(text.replace("100 messages/hour", "99 messages/hour"))
+        self.assertIn('postern_limit_allowed{limit="crm/messages-per-hour",unit="messages"} 99', self.ask(address, get)[2])
+        with open(self.policy, "w") as f:
+            f.write("apps: nonsense\n")
+        self.assertIn('postern_limit_allowed{limit="crm/messages-per-hour",unit="messages"} 99', self.ask(address, get)[2])
+        with open(self.policy, "w") as f:
+            f.write(text)
+        self.stop()
+        self.assertIn("audit.db: No such file", self.said)
+
+    def test_where_it_listens(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            for address, because in (("0.0.0.0:9189", "only loopback"), ("192.0.2.1:9189", "only loopback"), ("[::]:9189", "only loopback"),
+                                     ("9189", "expected an address and a port"), ("127.0.0.1", "expected an address"), ("localhost:9189", "expected an address"),
+                                     ("127.0.0.1:0", "expected an address"), ("127.0.0.1:70000", "expected an address"),
+                                     ("127.0.0.1:%d" % taken.getsockname()[1], "Address already in use")):
+                done = subprocess.run([os.path.join(BUILD, "postern"), "metrics", "-c", self.policy, "--listen", address], capture_output=True, text=True)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(because, done.stderr)
+
     def test_prometheus_reads_it(self):
-        prometheus, text = need(self, "prometheus"), self.metrics().encode()
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        prometheus, address = need(self, "prometheus"), self.serve()
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
         with open(self.folder + "/prometheus.yml", "w") as f:
             json.dump({"global": {"scrape_interval": "1s"}, "rule_files": [os.path.abspath(RULES)], "scrape_configs": [
-                {"job_name": "postern", "static_configs": [{"targets": ["127.0.0.1:%d" % server.server_port]}]}]}, f)
+                {"job_name": "postern", "static_configs": [{"targets": [address]}]}]}, f)
         with open(self.folder + "/prometheus.log", "wb") as log:
             child = subprocess.Popen([prometheus, "--config.file=" + self.folder + "/prometheus.yml", "--storage.tsdb.path=" + self.folder + "/data",
                                       "--web.listen-address=127.0.0.1:%d" % port], stdout=log, stderr=log)
