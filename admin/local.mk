@@ -38,6 +38,7 @@ postern_SOURCES = \
 	admin/learn.c \
 	admin/limits.c admin/limits.h admin/limits_act.c admin/limits_collect.c admin/limits_find.c \
 	admin/limits_print.c \
+	admin/m365.c admin/m365.h \
 	admin/main.c \
 	admin/metrics.c \
 	admin/migrate.c \

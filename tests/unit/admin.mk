@@ -22,3 +22,12 @@ tests_unit_test_notify_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_notify_LDADD = liblearn.a libpolicy.a libbase.a $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) \
 	$(CMOCKA_LIBS)
 endif
+
+# What Exchange Online's replies mean.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_m365
+TESTS += tests/unit/test_m365
+tests_unit_test_m365_SOURCES = tests/unit/test_m365.c admin/m365.c admin/m365.h
+tests_unit_test_m365_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_m365_LDADD = libbase.a $(CMOCKA_LIBS)
+endif
