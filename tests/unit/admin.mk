@@ -31,3 +31,12 @@ tests_unit_test_m365_SOURCES = tests/unit/test_m365.c admin/m365.c admin/m365.h
 tests_unit_test_m365_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_m365_LDADD = libbase.a $(CMOCKA_LIBS)
 endif
+
+# Lines of MTAs' logs.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_maillog
+TESTS += tests/unit/test_maillog
+tests_unit_test_maillog_SOURCES = tests/unit/test_maillog.c
+tests_unit_test_maillog_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_maillog_LDADD = libmaillog.a libbase.a $(CMOCKA_LIBS)
+endif
