@@ -11,6 +11,7 @@
  *     prune.c               what is older than is kept
  *     events.c              what happens to limits
  *     read.c                the readers
+ *     deliveries.c          what became of the mail, written by another process than posternd
  *     schema.c              versions of the tables
  *     connector.c           connections to a server
  * All on the writer's thread, or before it starts; read.c has connections of its own.

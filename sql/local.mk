@@ -7,6 +7,7 @@ libsql_a_SOURCES = \
 	sql/acts.c \
 	sql/boosts.c \
 	sql/connector.c sql/connector.h \
+	sql/deliveries.c sql/deliveries.h \
 	sql/db.c sql/db.h sql/db-private.h sql/db_url.c \
 	sql/db_postgres.c sql/db-postgres.h sql/db_postgres_state.c sql/db_postgres_text.c sql/db_sqlite.c \
 	sql/limit-clock.c sql/limit-clock.h \
@@ -20,7 +21,7 @@ libsql_a_SOURCES = \
 	sql/postgres.c \
 	sql/operator.c sql/operator.h \
 	sql/prune.c \
-	sql/read.c sql/read-private.h sql/read_held.c \
+	sql/read.c sql/read-private.h sql/read_held.c sql/read_trace.c \
 	sql/rehearsal.c \
 	sql/report.c sql/report.h \
 	sql/requests.c sql/requests.h \
@@ -38,6 +39,10 @@ EXTRA_DIST += $(SCHEMA_TEXTS)
 # Rights on a database server.
 postgresdir = $(pkgdatadir)/postgres
 dist_postgres_DATA = sql/postgres/roles.sql
+
+# For the sqlite3 shell.
+sqlitedir = $(pkgdatadir)/sqlite
+dist_sqlite_DATA = sql/sqlite/deliveries-view.sql
 
 # The questions that admins ask.
 queriesdir = $(pkgdatadir)/queries
@@ -61,8 +66,9 @@ dist_queries_DATA = \
 	sql/queries/would-have-been-refused.sql
 
 # The SQL files as strings, named DIALECT_FILE.
-SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql sql/sqlite/003-hours.sql sql/sqlite/views.sql \
-	sql/postgres/002-initial.sql sql/postgres/003-hours.sql sql/postgres/views.sql
+SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql sql/sqlite/003-hours.sql sql/sqlite/004-trace.sql \
+	sql/sqlite/deliveries.sql sql/sqlite/views.sql sql/postgres/002-initial.sql sql/postgres/003-hours.sql \
+	sql/postgres/004-deliveries.sql sql/postgres/deliveries-view.sql sql/postgres/views.sql
 BUILT_SOURCES += sql/schema-texts.h
 CLEANFILES += sql/schema-texts.h
 sql/schema-texts.h: $(SCHEMA_TEXTS)

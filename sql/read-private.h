@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Between the readers: read.c, read_held.c, read_limits.c, read_traffic.c. For those only.
+ * Between the readers: read.c, read_held.c, read_limits.c, read_trace.c, read_traffic.c. For those only.
  */
 #ifndef POSTERN_SQL_READ_PRIVATE_H
 #define POSTERN_SQL_READ_PRIVATE_H
@@ -10,7 +10,19 @@
 
 struct reader {
 	struct db *db;
+	char *deliveries;         /* their URL, which is the store's own on a server */
+	bool has_deliveries;      /* their file is attached */
 };
+
+/* The follower's place beside the store of this URL, the caller's to free. */
+char *deliveries_url(const char *url);
+/* The version of that file's tables, NULL or why it cannot be used, and what makes them. */
+#define DELIVERIES_VERSION 1
+const char *deliveries_file_check(int64_t version);
+extern const char *const schema_deliveries;
+
+/* The statements of a trace, for the test that looks at their plans. */
+extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[];
 
 /* The connection, with the time anew that a server has for one call. */
 struct db *reader_db(struct reader *r);

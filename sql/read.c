@@ -45,6 +45,7 @@ reader_close(void *reader)
 	struct reader *r = reader;
 
 	db_close(&r->db);
+	free(r->deliveries);
 	free(r);
 }
 
@@ -57,7 +58,7 @@ reader_open(const char *url, char *error_r, size_t error_size)
 
 	if (r != NULL && path != NULL && access(path, R_OK) != 0)
 		error = strerror(errno);
-	else if (r != NULL)
+	else if (r != NULL && (r->deliveries = deliveries_url(url)) != NULL)
 		r->db = db_open(url, DB_READ, OPEN_MS, &error, words, sizeof words);
 	if (r != NULL && r->db != NULL)
 		db_deadline(r->db, STEP_MS);

@@ -22,16 +22,18 @@ read_row(struct db_query *q, struct store_held *h)
 	h->is_superseded = db_int(q, n + 3) != 0;
 }
 
-/* Those of one relay in one state. */
+#define COLUMNS "SELECT h.message_id, h.relay, h.queue_id, h.app, h.tenant, h.state, h.who," \
+		" l.name, l.key, m.reason, m.sender, h.held_time, h.granted_time, h.released_time, EXISTS (SELECT 1 FROM held n" \
+		" WHERE n.relay = h.relay AND n.queue_id = h.queue_id AND n.number > h.number)" \
+		" FROM held h LEFT JOIN limits l ON l.id = h.limit_id LEFT JOIN messages m ON m.id = h.message_id"
+
+/* All rows of a query whose parameters are bound. */
 static int
-read_relay(struct db_query *q, const char *relay, const char *state,
-	   int (*each)(void *context, const struct store_held *held), void *context)
+read_rows(struct db_query *q, int (*each)(void *context, const struct store_held *held), void *context)
 {
 	enum db_result rc;
-	int i = 0, result = 0;
+	int result = 0;
 
-	db_bind_text(q, &i, relay);
-	db_bind_text(q, &i, state);
 	while (result == 0 && (rc = db_step(q)) != DB_DONE) {
 		struct store_held h;
 
@@ -43,16 +45,42 @@ read_relay(struct db_query *q, const char *relay, const char *state,
 	return result;
 }
 
+/* Those of one relay in one state. */
+static int
+read_relay(struct db_query *q, const char *relay, const char *state,
+	   int (*each)(void *context, const struct store_held *held), void *context)
+{
+	int i = 0;
+
+	db_bind_text(q, &i, relay);
+	db_bind_text(q, &i, state);
+	return read_rows(q, each, context);
+}
+
+int
+reader_held_one(void *reader, const char *id, int (*each)(void *context, const struct store_held *held), void *context,
+		const char **error_r)
+{
+	struct reader *r = reader;
+	struct db_query *q = db_prepare(reader_db(r), COLUMNS " WHERE h.message_id = ?");
+	int i = 0, result = -1;
+
+	if (q != NULL) {
+		db_bind_text(q, &i, id);
+		result = read_rows(q, each, context);
+	}
+	if (result == -1)
+		*error_r = db_error(r->db);
+	db_finalize(&q);
+	return result;
+}
+
 int
 reader_held(void *reader, const char *relay, const char *state,
 	    int (*each)(void *context, const struct store_held *held), void *context, const char **error_r)
 {
 	struct reader *r = reader;
-	struct db_query *q = db_prepare(reader_db(r), "SELECT h.message_id, h.relay, h.queue_id, h.app, h.tenant, h.state, h.who,"
-		" l.name, l.key, m.reason, m.sender, h.held_time, h.granted_time, h.released_time, EXISTS (SELECT 1 FROM held n"
-		" WHERE n.relay = h.relay AND n.queue_id = h.queue_id AND n.number > h.number)"
-		" FROM held h LEFT JOIN limits l ON l.id = h.limit_id LEFT JOIN messages m ON m.id = h.message_id"
-		" WHERE h.relay = ? AND h.state = ? ORDER BY h.number");
+	struct db_query *q = db_prepare(reader_db(r), COLUMNS " WHERE h.relay = ? AND h.state = ? ORDER BY h.number");
 	char name[HELD_RELAY_SIZE] = "";
 	enum db_result rc = DB_DONE;
 	int result = q == NULL ? -1 : 0;

@@ -11,15 +11,16 @@
 #include "sql/backend-private.h"
 #include "sql/schema-texts.h"
 
-#define VERSION 3
+#define VERSION 4
 
 static const char newer[] = "it was written by a newer Postern; install that version or use another database";
 static const char none[] = "it is no store of Postern";
 static const char older[] = "its tables are of an older Postern; start posternd once, it brings them up to date";
 
 /* What brings the tables to version i + 1. PostgreSQL begins with 2. */
-static const char *const sqlite_steps[VERSION] = { sqlite_001_initial, sqlite_002_held, sqlite_003_hours };
-static const char *const postgres_steps[VERSION] = { "", postgres_002_initial, postgres_003_hours };
+static const char *const sqlite_steps[VERSION] = { sqlite_001_initial, sqlite_002_held, sqlite_003_hours, sqlite_004_trace };
+static const char *const postgres_steps[VERSION] = { "", postgres_002_initial, postgres_003_hours, postgres_004_deliveries };
+const char *const schema_deliveries = sqlite_deliveries;
 /* After any of them: the views, made anew. */
 static const char *const views[] = { [DB_SQLITE] = sqlite_views, [DB_POSTGRES] = postgres_views };
 
@@ -80,7 +81,7 @@ postgres_steps_from(struct db *db, int64_t version)
 	for (int to = (int)version + 1; to <= VERSION; to++)
 		if (postgres_steps[to - 1][0] != '\0' && db_exec(db, postgres_steps[to - 1]) != 0)
 			return db_error(db);
-	if (version < VERSION && db_exec(db, views[DB_POSTGRES]) != 0)
+	if (version < VERSION && (db_exec(db, views[DB_POSTGRES]) != 0 || db_exec(db, postgres_deliveries_view) != 0))
 		return db_error(db);
 	snprintf(end, sizeof end, "UPDATE schema_version SET version = %d; COMMIT", VERSION);
 	return version < 0 || db_exec(db, end) != 0 ? db_error(db) : NULL;

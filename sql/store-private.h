@@ -95,6 +95,13 @@ struct store_ops {
 	int (*reader_held)(void *reader, const char *relay, const char *state,
 			   int (*each)(void *context, const struct store_held *held), void *context,
 			   const char **error_r);
+	int (*reader_held_one)(void *reader, const char *id, int (*each)(void *context, const struct store_held *held), void *context,
+			       const char **error_r);
+	int (*reader_find)(void *reader, const struct store_find *what,
+			   int (*each)(void *context, const struct store_found *found), void *context, const char **error_r);
+	int (*reader_deliveries)(void *reader, const struct record *message,
+				 int (*each)(void *context, const struct store_delivery *d), void *context,
+				 const char **error_r);
 	int (*reader_left)(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left),
 			   void *context, const char **error_r);
 	int (*reader_counters)(void *reader, const struct clock *clock,
@@ -137,6 +144,12 @@ int64_t reader_limit(void *reader, const char *name);
 int64_t reader_count(void *reader, const struct store_range *range);
 int reader_held(void *reader, const char *relay, const char *state,
 		int (*each)(void *context, const struct store_held *held), void *context, const char **error_r);
+int reader_held_one(void *reader, const char *id, int (*each)(void *context, const struct store_held *held), void *context,
+		    const char **error_r);
+int reader_find(void *reader, const struct store_find *what, int (*each)(void *context, const struct store_found *found),
+		void *context, const char **error_r);
+int reader_deliveries(void *reader, const struct record *message, int (*each)(void *context, const struct store_delivery *d),
+		      void *context, const char **error_r);
 int reader_left(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left), void *context,
 		const char **error_r);
 int reader_counters(void *reader, const struct clock *clock,

@@ -275,6 +275,27 @@ store_reader_held(struct store_reader *r, const char *relay, const char *state,
 }
 
 int
+store_reader_held_one(struct store_reader *r, const char *id,
+		      int (*each)(void *context, const struct store_held *held), void *context, const char **error_r)
+{
+	return r->ops->reader_held_one(r->reader, id, each, context, error_r);
+}
+
+int
+store_reader_find(struct store_reader *r, const struct store_find *what,
+		  int (*each)(void *context, const struct store_found *found), void *context, const char **error_r)
+{
+	return r->ops->reader_find(r->reader, what, each, context, error_r);
+}
+
+int
+store_reader_deliveries(struct store_reader *r, const struct record *message,
+			int (*each)(void *context, const struct store_delivery *d), void *context, const char **error_r)
+{
+	return r->ops->reader_deliveries(r->reader, message, each, context, error_r);
+}
+
+int
 store_reader_left(struct store_reader *r, int64_t since, int (*each)(void *context, const struct store_left *left),
 		  void *context, const char **error_r)
 {

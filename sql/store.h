@@ -254,6 +254,51 @@ int store_reader_held(struct store_reader *r, const char *relay, const char *sta
 		      int (*each)(void *context, const struct store_held *held), void *context,
 		      const char **error_r);
 
+/* The same for the row of one message, if it has one. */
+int store_reader_held_one(struct store_reader *r, const char *id,
+			  int (*each)(void *context, const struct store_held *held), void *context,
+			  const char **error_r);
+
+/* What to find: messages and counted refusals of this queue id, or from or to this address. */
+struct store_find {
+	const char *queue_id;     /* NULL: by address */
+	const char *address;
+	int64_t since, until;     /* wall time, milliseconds */
+	int max;                  /* the newest of them */
+};
+struct store_found {
+	const char *id;
+	int64_t time;             /* of a refusal, the last of its kind */
+	bool is_refusal;          /* it was counted, and is no message */
+};
+
+/* Calls `each` for them, the newest first. Likewise. */
+int store_reader_find(struct store_reader *r, const struct store_find *what,
+		      int (*each)(void *context, const struct store_found *found), void *context,
+		      const char **error_r);
+
+/* What became of one recipient of a message, as the MTA's log tells. Times are wall time in milliseconds. */
+struct store_delivery {
+	const char *recipient, *original;
+	const char *status;       /* sent deferred bounced expired deleted */
+	const char *dsn, *next_hop, *tls, *reply; /* of the last try */
+	const char *queue_id;     /* not the message's own, where an operator requeued it */
+	const char *instance;     /* of the MTA */
+	const char *next_hop_of;  /* the tenants whose next-hop it was, ",contoso,", "" for none */
+	int64_t first_time, time;
+	int64_t delay_ms;         /* since the message came, -1 not told */
+	int64_t attempts;
+	int64_t closed;           /* when the message left the queue, 0 not yet */
+	bool is_believed;         /* the next hop is that of the message's tenant */
+};
+
+/* Calls `each` for the recipients of this message (relay, queue_id, time and tenant are asked), the
+ * first tried first. Likewise, or STORE_NO_DELIVERIES where nobody ever wrote any. */
+#define STORE_NO_DELIVERIES (-3)
+int store_reader_deliveries(struct store_reader *r, const struct record *message,
+			    int (*each)(void *context, const struct store_delivery *d), void *context,
+			    const char **error_r);
+
 /* How many left the hold queue, by app, counter and state (released, gone). */
 struct store_left {
 	const char *relay, *app, *state, *limit, *key;

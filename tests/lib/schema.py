@@ -20,11 +20,12 @@ def read(*names):
 
 
 def sqlite_tables():
-    return read("sqlite", "001-initial.sql").split("-- The views")[0] + read("sqlite", "002-held.sql") + read("sqlite", "003-hours.sql")
+    return (read("sqlite", "001-initial.sql").split("-- The views")[0] + read("sqlite", "002-held.sql") + read("sqlite", "003-hours.sql") +
+            read("sqlite", "004-trace.sql"))
 
 
 def postgres_tables():
-    return read("postgres", "002-initial.sql") + read("postgres", "003-hours.sql")
+    return read("postgres", "002-initial.sql") + read("postgres", "003-hours.sql") + read("postgres", "004-deliveries.sql")
 
 
 def views(dialect):

@@ -20,6 +20,12 @@ tests_store_test_hours_SOURCES = tests/store/test_hours.c tests/store/hours.h te
 tests_store_test_hours_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_store_test_hours_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/store/test_deliveries
+TESTS += tests/store/test_deliveries
+tests_store_test_deliveries_SOURCES = tests/store/test_deliveries.c tests/lib/postgres.c tests/lib/postgres.h
+tests_store_test_deliveries_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_store_test_deliveries_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/store/test_operator
 TESTS += tests/store/test_operator
 tests_store_test_operator_SOURCES = tests/store/test_operator.c

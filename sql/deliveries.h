@@ -1,0 +1,80 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What became of the mail, as it is written by who reads the MTA's log. One process
+ * writes an SQLite store, so this is a file of its own beside it
+ * (postern.db-deliveries), with its writer's owner; in PostgreSQL tables of the same database.
+ *
+ * How far the log was read is part of the same transaction: whatever ends this process at
+ * any point, no line is lost or counted twice.
+ *
+ * For `postern follow`; see store.h for reading. One thread at a time.
+ */
+#ifndef POSTERN_SQL_DELIVERIES_H
+#define POSTERN_SQL_DELIVERIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct deliveries;
+
+/* A place in a log. */
+struct deliveries_place {
+	int64_t inode;
+	int64_t position;         /* octets; of a journal, how many entries were read */
+	char mark[640];           /* the octets before the position in hexadecimal, or the journal's cursor */
+};
+
+/* A message in the MTA's queue. */
+struct deliveries_key {
+	const char *instance;     /* of the MTA */
+	const char *queue_id;
+	int64_t time;             /* of the line, wall time in milliseconds */
+};
+
+/* A try to deliver to one recipient. */
+struct deliveries_try {
+	struct deliveries_key key;
+	const char *pid;          /* the process, for what it said of TLS before */
+	const char *host;         /* the next hop's name alone, likewise; "" for none */
+	const char *recipient, *original, *status, *dsn, *next_hop, *reply;
+	const char *next_hop_of;  /* tenants, ",contoso,", "" for none */
+	int64_t delay_ms;
+};
+
+/* Opens the place beside the store of this URL, and makes it where it is missing. `relay`: this
+ * host's name, borrowed. NULL with a text in error_r (caller's buffer). */
+struct deliveries *deliveries_open(const char *url, const char *relay, char *error_r, size_t error_size);
+void deliveries_close(struct deliveries **d);
+
+/* How far this source was read: 1, 0 with a place of zeros when it never was, or -1 (deliveries_error()). */
+int deliveries_place(struct deliveries *d, const char *source, struct deliveries_place *place_r);
+
+/* What was read between two places, in one transaction: begin, any of the others, commit. Each is
+ * 0 or -1; after a failure only deliveries_abandon() makes sense. */
+int deliveries_begin(struct deliveries *d);
+int deliveries_tried(struct deliveries *d, const struct deliveries_try *t);
+/* The queue id is a new message's; old_id: the one it had before it was requeued, "" for none. */
+int deliveries_begun(struct deliveries *d, const struct deliveries_key *k, const char *old_id);
+int deliveries_removed(struct deliveries *d, const struct deliveries_key *k);
+/* An operator deleted it; what was deferred is deleted. */
+int deliveries_deleted(struct deliveries *d, const struct deliveries_key *k);
+/* What was deferred is expired. */
+int deliveries_expired(struct deliveries *d, const struct deliveries_key *k);
+/* This process of the MTA now has a connection by TLS to this host. */
+int deliveries_tls(struct deliveries *d, const struct deliveries_key *k, const char *pid, const char *host, const char *tls);
+/* `from`: where the reading began, as deliveries_place() or the last commit said. 1, with nothing written,
+ * where another process has moved it meanwhile. */
+int deliveries_commit(struct deliveries *d, const char *source, const struct deliveries_place *from,
+		      const struct deliveries_place *to);
+void deliveries_abandon(struct deliveries *d);
+
+/* Deletes up to `max` rows whose last try was before this wall time: how many, or -1. */
+int deliveries_prune(struct deliveries *d, int64_t before_ms, int max);
+
+/* What the last failure was: a static text; and whether it must be opened anew. */
+const char *deliveries_error(const struct deliveries *d);
+bool deliveries_is_lost(const struct deliveries *d);
+
+#endif
