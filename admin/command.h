@@ -13,6 +13,7 @@
 int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_export(int argc, char **argv);
+int command_follow(int argc, char **argv);
 int command_learn(int argc, char **argv);
 int command_metrics(int argc, char **argv);
 int command_migrate(int argc, char **argv);
@@ -23,5 +24,6 @@ int command_report(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_schema(int argc, char **argv);
 int command_top(int argc, char **argv);
+int command_trace(int argc, char **argv);
 
 #endif

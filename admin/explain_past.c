@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "admin/database.h"
+#include "admin/story.h"
 #include "admin/terminal.h"
 #include "admin/when.h"
 #include "base/json.h"
@@ -33,58 +34,6 @@ bool
 explain_is_id(const char *s)
 {
 	return strlen(s) == 26 && strspn(s, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == 26 && access(s, F_OK) != 0;
-}
-
-static void
-print_fact(const char *name, const char *value)
-{
-	if (value[0] != '\0')
-		terminal_fact(name, value);
-}
-
-static void
-print_facts(const struct record *r)
-{
-	char at[WHEN_SIZE];
-
-	terminal_print("%-10s %s, at %s, queue id %s\n", "message", r->id, when_format(r->time, at),
-	       r->queue_id[0] == '\0' ? "not given" : r->queue_id);
-	print_fact("client", r->picked_up ? "local" : r->client);
-	print_fact("login", r->login);
-	print_fact("tls", r->tls);
-	print_fact("app", r->app);
-	print_fact("tenant", r->tenant);
-	print_fact("method", r->method);
-	print_fact("sender", r->sender[0] == '\0' ? "<>" : r->sender);
-	print_fact("from", r->header_from);
-	for (size_t i = 0; i < r->n_rcpt; i++)
-		terminal_print("%-10s %s, %s%s%s\n", "recipient", r->rcpt[i].address, r->rcpt[i].place,
-		       r->rcpt[i].reason[0] == '\0' ? "" : r->rcpt[i].accepted ? ", would be refused: " : ", refused: ",
-		       r->rcpt[i].reason);
-	print_fact("subject", r->subject);
-	terminal_print("%-10s %lld octets\n", "size", (long long)r->size);
-}
-
-static void
-print_then(const struct record *r, const struct charge *charges, size_t n)
-{
-	fputs("\nsteps:\n", stdout);
-	terminal_print("%s", r->trace);
-	for (size_t i = 0; i < n; i++)
-		terminal_print("%-10s %s%s%s: %llu of %llu were used, this message %s %llu\n",
-		       charge_is_tally_key(charges[i].key) ? "reserve" : "limit", charges[i].name,
-		       charges[i].key[0] == '\0' ? "" : " ", charges[i].key, (unsigned long long)charges[i].used,
-		       (unsigned long long)charges[i].count, charges[i].exceeded ? "was over it with" : "added",
-		       (unsigned long long)charges[i].amount);
-	for (size_t i = 0; i < r->n_signature; i++)
-		terminal_print("signature  d=%s s=%s %s: %s\n", r->signature[i].domain, r->signature[i].selector,
-		       r->signature[i].algorithm, r->signature[i].result);
-	terminal_print("\nthen:  %s", r->verdict);
-	if (r->reason[0] != '\0')
-		terminal_print(", %d %s [%s] %s", r->code, r->enhanced, r->reason, r->text);
-	putchar('\n');
-	if (strcmp(r->would, r->verdict) != 0 || strcmp(r->would_reason, r->reason) != 0)
-		terminal_print("       on trial; it would have been: %s [%s] %s\n", r->would, r->would_reason, r->would_text);
 }
 
 static void
@@ -119,74 +68,17 @@ set_now(struct jsonv *root, const struct replayed *now)
 	jsonv_set_text(o, "would_reason", now->would->reason);
 }
 
-static void
-set_charges(struct jsonv *root, const struct charge *charges, size_t n)
-{
-	struct jsonv *limits = jsonv_set_array(root, "limits"), *reserves = jsonv_set_array(root, "reserves");
-
-	for (size_t i = 0; i < n; i++) {
-		bool is_tally = charge_is_tally_key(charges[i].key);
-		struct jsonv *o = jsonv_add_object(is_tally ? reserves : limits);
-
-		jsonv_set_text(o, "name", charges[i].name);
-		jsonv_set_text(o, "key", charges[i].key);
-		jsonv_set_integer(o, "amount", (int64_t)charges[i].amount);
-		jsonv_set_integer(o, "used", (int64_t)charges[i].used);
-		jsonv_set_integer(o, "count", (int64_t)charges[i].count);
-		if (!is_tally)
-			jsonv_set_boolean(o, "exceeded", charges[i].exceeded);
-	}
-}
-
-static void
-set_lists(struct jsonv *root, const struct record *r, const struct charge *charges, size_t n)
-{
-	struct jsonv *list = jsonv_set_array(root, "recipients");
-	const char *line = r->trace;
-
-	for (size_t i = 0; i < r->n_rcpt; i++) {
-		struct jsonv *o = jsonv_add_object(list);
-
-		jsonv_set_text(o, "address", r->rcpt[i].address);
-		jsonv_set_text(o, "place", r->rcpt[i].place);
-		jsonv_set_boolean(o, "accepted", r->rcpt[i].accepted);
-		jsonv_set_text(o, "reason", r->rcpt[i].reason);
-	}
-	set_charges(root, charges, n);
-	list = jsonv_set_array(root, "trace");
-	for (size_t len; *line != '\0'; line += len + (line[len] == '\n' ? 1 : 0)) {
-		char step[1024];
-
-		len = strcspn(line, "\n");
-		snprintf(step, sizeof step, "%.*s", (int)(len < sizeof step ? len : sizeof step - 1), line);
-		jsonv_add_text(list, step);
-	}
-}
-
 static int
 print_json(const struct record *r, const struct charge *charges, size_t n, uint64_t counted,
 	   const struct replayed *now)
 {
-	const struct {
-		const char *name, *value;
-	} texts[] = {
-		{"id", r->id}, {"queue_id", r->queue_id}, {"verdict", r->verdict}, {"reason", r->reason},
-		{"enhanced", r->enhanced}, {"text", r->text}, {"would", r->would}, {"would_reason", r->would_reason},
-		{"would_text", r->would_text}, {"mode", r->mode}, {"app", r->app}, {"tenant", r->tenant},
-		{"method", r->method}, {"client", r->client}, {"login", r->login}, {"sender", r->sender},
-		{"header_from", r->header_from}, {"subject", r->subject}, {"signing", r->signing}, {"policy", r->policy},
-	};
 	struct jsonv *root = jsonv_new_object();
-	char at[WHEN_SIZE];
 	struct text t = {0};
 	int rc;
 
-	jsonv_set_text(root, "at", when_format(r->time, at));
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-		jsonv_set_text(root, texts[i].name, texts[i].value);
-	jsonv_set_integer(root, "code", r->code);
+	story_set_facts(root, r);
 	jsonv_set_integer(root, "count", counted == 0 ? 1 : (int64_t)counted);
-	set_lists(root, r, charges, n);
+	story_set_lists(root, r, charges, n);
 	set_now(root, now);
 	rc = jsonv_write(root, true, &t);
 	if (rc == 0)
@@ -220,8 +112,8 @@ show_message(void *context, const struct record *r, const struct charge *charges
 		return -2;
 	if (p->json)
 		return print_json(r, charges, n, p->counted, &now) == 0 ? 0 : -2;
-	print_facts(r);
-	print_then(r, charges, n);
+	story_print_facts(r);
+	story_print_then(r, charges, n);
 	if (p->counted > 1)
 		terminal_print("       the first of %llu refusals of its kind, the last at %s\n", (unsigned long long)p->counted,
 		       when_format(p->last_time, last));
@@ -252,12 +144,12 @@ show_refusal(void *context, const struct refusal *f, uint64_t count, int64_t las
 	}
 	terminal_print("refused at %s, %llu times from %s to %s; the facts are those of the first\n\n", f->stage,
 	       (unsigned long long)count, when_format(f->time, first), when_format(last_time, last));
-	print_fact("client", f->client);
-	print_fact("login", f->login);
-	print_fact("app", f->app);
-	print_fact("sender", f->sender[0] == '\0' ? "<>" : f->sender);
-	print_fact("from", f->header_from);
-	print_fact("recipient", f->recipient);
+	story_print_fact("client", f->client);
+	story_print_fact("login", f->login);
+	story_print_fact("app", f->app);
+	story_print_fact("sender", f->sender[0] == '\0' ? "<>" : f->sender);
+	story_print_fact("from", f->header_from);
+	story_print_fact("recipient", f->recipient);
 	terminal_print("\nthen:  %s, %d %s [%s] %s\n", f->verdict, f->code, f->enhanced, f->reason, f->text);
 	print_now(&now);
 	return 0;

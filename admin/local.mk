@@ -35,6 +35,7 @@ postern_SOURCES = \
 	admin/difference.c admin/difference.h \
 	admin/explain.c admin/explain.h admin/explain_past.c \
 	admin/export.c admin/export_row.c admin/export_row.h \
+	admin/follow.c admin/follow.h admin/follow_file.c admin/follow_hop.c admin/follow_journal.c \
 	admin/learn.c \
 	admin/limits.c admin/limits.h admin/limits_act.c admin/limits_collect.c admin/limits_find.c \
 	admin/limits_print.c \
@@ -53,9 +54,11 @@ postern_SOURCES = \
 	admin/saved.h \
 	admin/simulate.c \
 	admin/schema.c \
+	admin/story.c admin/story.h \
 	admin/terminal.c admin/terminal.h \
 	admin/top.c \
+	admin/trace.c admin/trace.h admin/trace_print.c \
 	admin/traffic.c admin/traffic.h
-postern_LDADD = liblearn.a libhttp.a libgate.a libsql.a libfile.a libpolicy.a libbase.a \
+postern_LDADD = liblearn.a libhttp.a libgate.a libmaillog.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \
 	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS)

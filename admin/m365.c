@@ -566,6 +566,23 @@ m365_explain(const struct m365_reply *reply, const char *text)
 	return not_known(class);
 }
 
+bool
+m365_is_host(const char *name, size_t len)
+{
+	static const char *const ends[] = {
+		".mail.protection.outlook.com", ".mx.microsoft", "smtp.office365.com", "smtp-legacy.office365.com",
+		"smtp-hve.office365.com",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if ((ends[i][0] == '.' ? len > n : len == n) && text_same_n(name + len - n, ends[i], n))
+			return true;
+	}
+	return false;
+}
+
 const char *
 m365_class_name(enum m365_class class)
 {

@@ -19,6 +19,7 @@ static const struct {
 	{"check", command_check, "check the policy file and the keys it names"},
 	{"explain", command_explain, "say what the policy makes of a message, step by step"},
 	{"export", command_export, "write rows of the audit as CSV or JSON lines"},
+	{"follow", command_follow, "read the MTA's log: what became of the mail"},
 	{"learn", command_learn, "draft a policy from the mail of the last two weeks"},
 	{"limits", command_limits, "how full the limits are; empty one, or add to it for a time"},
 	{"metrics", command_metrics, "print counters and gauges for Prometheus"},
@@ -29,6 +30,7 @@ static const struct {
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},
 	{"schema", command_schema, "print the JSON Schema of the policy file"},
 	{"top", command_top, "who sends now, what is refused, which limits are full"},
+	{"trace", command_trace, "the story of a message, up to what the next hop said"},
 };
 
 #define COUNT_OF(a) (sizeof(a) / sizeof(a)[0])

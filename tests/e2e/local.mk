@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/e2e/test_audit.py \
 	tests/e2e/test_away.py \
 	tests/e2e/test_crash.py \
+	tests/e2e/test_follow.py \
 	tests/e2e/test_hold.py \
 	tests/e2e/test_learn.py \
 	tests/e2e/test_limits.py \

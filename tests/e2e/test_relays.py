@@ -209,6 +209,39 @@ def denied(server, database, name, statement):
     return False
 
 
+FOLLOWED = """listen: unix:/tmp/none.sock
+database: %s
+relay: mail1
+tenants:
+  contoso: {accepted-domains: accepted.txt, connector-auth: ip, next-hop: mx.example}
+apps:
+  - {name: crm, tenant: contoso, clients: [10.1.2.3], method: connector, senders: [crm@contoso.com]}
+"""
+
+
+def follow(server, database):
+    """The follower has rights of its own, and needs no others."""
+    server.sql("CREATE ROLE fred LOGIN PASSWORD '%s'; GRANT postern_follow TO fred" % server.PASSWORD, database)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/accepted.txt", "w") as f:
+            f.write("contoso.com\n")
+        with open(folder + "/postern.yaml", "w") as f:
+            f.write(FOLLOWED % as_role(server, database, "fred"))
+        os.chmod(folder + "/postern.yaml", 0o600)
+        for n in (1, 2):
+            with open(folder + "/mail.log", "a") as f:
+                f.write("2026-11-24T10:00:00.5+00:00 x postfix/smtp[1]: 4F9D195432C: to=<bob@example.net>, relay=mx.example[192.0.2.1]:25, "
+                        "delay=1, delays=1/0/0/0, dsn=4.7.500, status=deferred (host mx.example[192.0.2.1] said: 451 4.7.500 x)\n")
+            code, said = postern("follow", "-c", folder + "/postern.yaml", "--log", folder + "/mail.log", "--once")
+            check("the follower writes with its role", code == 0 and said == "", said)
+    found = server.sql("SELECT relay, recipient, attempts, next_hop_of FROM deliveries", database)
+    check("each line once", "mail1" in str(found) and "2" in str(found) and ",contoso," in str(found), str(found))
+    check("it does not read the audit", denied(server, database, "fred", "SELECT * FROM messages"))
+    check("nor write it", denied(server, database, "fred", "DELETE FROM refusals"))
+    check("posternd does not write what became of mail", denied(server, database, "mail", "DELETE FROM deliveries"))
+    check("a reader of the audit sees it", not denied(server, database, "eva", "SELECT * FROM mail_deliveries"))
+
+
 def rights(server, database):
     """The tables are made by their owner; posternd and the readers may do what they must and no more."""
     for name in ("mail", "eva", "otto"):
@@ -234,6 +267,7 @@ def rights(server, database):
     check("but not write it", denied(server, database, "eva", "INSERT INTO later VALUES (1)"))
     check("as posternd may", not denied(server, database, "mail", "INSERT INTO later VALUES (1)"))
     server.sql("DROP VIEW looked; DROP TABLE later", database)
+    follow(server, database)
 
 
 def main():

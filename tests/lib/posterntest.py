@@ -43,11 +43,13 @@ def can_connect(port):
 
 class StandIn:
     """An SMTP server that keeps each message as it came. `answers` maps a
-    recipient to the reply line it gets instead of 250."""
+    recipient to the reply it gets at RCPT instead of 250, `data_answers` to the one that the message for it gets at its
+    end. A reply may have several lines ("550-..\\r\\n550 .."); a list is one for each try, of which the last one stays, None
+    being 250."""
 
     def __init__(self):
         self.messages = []
-        self.answers = {}
+        self.answers, self.data_answers = {}, {}
         self.lock = threading.Lock()
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,6 +57,13 @@ class StandIn:
         self.listener.listen(64)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def _answer(self, table, recipient):
+        with self.lock:
+            answer = table.get(recipient)
+            if isinstance(answer, list):
+                answer = answer.pop(0) if len(answer) > 1 else answer[0]
+            return answer
 
     def _accept(self):
         while True:
@@ -89,7 +98,7 @@ class StandIn:
                     say("250 2.1.0 OK")
                 elif verb.startswith("RCPT TO:"):
                     recipient = text[8:].split(">")[0].lstrip(" <")
-                    answer = self.answers.get(recipient)
+                    answer = self._answer(self.answers, recipient)
                     if answer is None:
                         recipients.append(recipient)
                     say(answer or "250 2.1.5 OK")
@@ -98,8 +107,13 @@ class StandIn:
                         say("554 5.5.1 no valid recipients")
                         continue
                     say("354 go on")
-                    self._data(stream, sender, recipients)
-                    say("250 2.0.0 taken")
+                    octets = self._data(stream)
+                    refused = [a for a in (self._answer(self.data_answers, r) for r in recipients) if a]
+                    if not refused:
+                        with self.lock:
+                            self.messages.append({"sender": sender, "recipients": list(recipients), "raw": octets,
+                                                  "time": time.time()})
+                    say(refused[0] if refused else "250 2.0.0 taken")
                 elif verb == "RSET":
                     sender, recipients = None, []
                     say("250 2.0.0 OK")
@@ -113,7 +127,7 @@ class StandIn:
         finally:
             connection.close()
 
-    def _data(self, stream, sender, recipients):
+    def _data(self, stream):
         lines = []
         while True:
             line = stream.readline()
@@ -122,9 +136,7 @@ class StandIn:
             if line == b".\r\n":
                 break
             lines.append(line[1:] if line.startswith(b".") else line)
-        with self.lock:
-            self.messages.append({"sender": sender, "recipients": list(recipients),
-                                  "raw": b"".join(lines), "time": time.time()})
+        return b"".join(lines)
 
     def find(self, header, value):
         """The messages that have this header field with this value."""

@@ -252,12 +252,28 @@ test_texts(void **state)
 	assert_true(n > 70 && n < COUNT_OF(met));
 }
 
+static void
+test_hosts(void **state)
+{
+	static const char *const theirs[] = {"contoso-com.mail.protection.outlook.com", "Contoso-com.o-v1.MX.Microsoft",
+					     "smtp.office365.com", "smtp.hve.mx.microsoft"};
+	static const char *const others[] = {"mail.protection.outlook.com.evil.example", ".mx.microsoft", "evilsmtp.office365.com",
+					     "evil-mx.microsoft", "outlook.com", ""};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(theirs); i++)
+		assert_true(m365_is_host(theirs[i], strlen(theirs[i])));
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_false(m365_is_host(others[i], strlen(others[i])));
+	assert_false(m365_is_host("smtp.office365.com", 5));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_replies), cmocka_unit_test(test_as_logged), cmocka_unit_test(test_not_known),
-		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_texts), cmocka_unit_test(test_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,53 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The parts of postern follow: follow.c the command, follow_file.c a log file across
+ * rotation, follow_journal.c the journal, follow_hop.c whose next hop a host is.
+ *
+ * A source hands out events one by one, and tells its place after the last of them, which is
+ * stored in one transaction with what they say.
+ */
+#ifndef POSTERN_ADMIN_FOLLOW_H
+#define POSTERN_ADMIN_FOLLOW_H
+
+#include <stdbool.h>
+
+#include "base/text.h"
+#include "maillog/maillog.h"
+#include "policy/policy.h"
+#include "sql/deliveries.h"
+
+/* ---- a source */
+
+struct follow_source {
+	const char *name;         /* as it is stored: the file's path, "journal" */
+	void *own;
+	/* Goes to a place, or to where what is new begins. Once, before all else. 0, or -1 with a text. */
+	int (*open)(struct follow_source *s, const struct deliveries_place *place, char *error_r, size_t error_size);
+	/* The next event; it lives until the next call. 1, 0 when there is no more for now, or -1 with a text.
+	 * A line that tells nothing is an event of that kind. */
+	int (*next)(struct follow_source *s, struct maillog_event *e, char *error_r, size_t error_size);
+	/* The place behind the last event. */
+	void (*place)(struct follow_source *s, struct deliveries_place *place_r);
+	/* Waits until there may be more, at most `ms` milliseconds. */
+	void (*wait)(struct follow_source *s, int ms);
+	void (*close)(struct follow_source *s);
+	/* Says a line to the admin. */
+	void (*say)(const char *line);
+};
+
+/* The file at this path, which is borrowed. False when memory is short. */
+bool follow_file(struct follow_source *s, const char *path);
+/* The journal, of this folder or the machine's own (NULL); `once`: up to its end. Likewise. */
+bool follow_journal(struct follow_source *s, const char *folder, bool once);
+
+/* ---- next hops */
+
+/* Whether a policy's next-hop ("mx.example", "[mx.example]:25", "192.0.2.1") is this one as the MTA logs it
+ * ("mx.example[192.0.2.1]:25"): names are compared, whatever address they had; where an address is
+ * given, that; and the port where both have one. */
+bool follow_is_hop(const char *next_hop, const char *logged);
+/* The tenants of which it is, ",contoso,fabrikam,"; "" for none. */
+const char *follow_tenants(const struct policy *p, const char *logged, struct text *t);
+
+#endif

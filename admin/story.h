@@ -1,0 +1,25 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A message as the audit has it, for a person and as JSON: what explain and trace share.
+ */
+#ifndef POSTERN_ADMIN_STORY_H
+#define POSTERN_ADMIN_STORY_H
+
+#include <stddef.h>
+
+#include "base/charge.h"
+#include "base/json.h"
+#include "base/record.h"
+
+/* "NAME       VALUE", or nothing where the value is "". */
+void story_print_fact(const char *name, const char *value);
+/* Who, as whom, to whom; and the checks, limits, signatures and what came of them. */
+void story_print_facts(const struct record *r);
+void story_print_then(const struct record *r, const struct charge *charges, size_t n);
+
+/* The same as members of an object: texts and numbers; recipients, limits, reserves and the steps. */
+void story_set_facts(struct jsonv *root, const struct record *r);
+void story_set_lists(struct jsonv *root, const struct record *r, const struct charge *charges, size_t n);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-FileCopyrightText: 2026 The Postern authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What a trace tells, for a person and as JSON.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/story.h"
+#include "admin/terminal.h"
+#include "admin/trace.h"
+#include "admin/when.h"
+
+#define WIDTH 96
+
+/* "    NAME       text", wrapped with its continuation below it. The text is ours. */
+static void
+print_wrapped(const char *name, const char *text)
+{
+	size_t room = WIDTH - 16;
+
+	printf("    %-11s ", name);
+	while (strlen(text) > room) {
+		size_t len = room;
+
+		while (len > 0 && text[len] != ' ')
+			len--;
+		if (len == 0)
+			break;
+		printf("%.*s\n%16s", (int)len, text, "");
+		text += len + 1;
+	}
+	puts(text);
+}
+
+static void
+print_meaning(const struct trace_delivery *t)
+{
+	char wait[M365_WAIT_SIZE];
+
+	if (t->is_foreign) {
+		print_wrapped("meaning", "not explained: the server that said it is neither the next-hop of the message's tenant nor a host of "
+			      "Exchange Online");
+		return;
+	}
+	if (t->meaning.keyword[0] == '\0')
+		return;
+	print_wrapped("meaning", t->meaning.cause);
+	print_wrapped("who acts", m365_who_name(t->meaning.who));
+	print_wrapped("what to do", t->meaning.action);
+	print_wrapped("wait", m365_wait_text(&t->meaning, wait));
+	printf("    %-11s %s, %s\n", "kind", t->meaning.keyword, m365_class_name(t->meaning.class));
+}
+
+static const char *
+seconds(int64_t ms, char buf[32])
+{
+	snprintf(buf, 32, "%lld.%lld s", (long long)(ms / 1000), (long long)(ms % 1000 / 100));
+	return buf;
+}
+
+static void
+print_delivery(const struct trace_message *m, const struct trace_delivery *t)
+{
+	const struct store_delivery *d = &t->d;
+	char at[WHEN_SIZE], delay[32];
+
+	terminal_print("  %s: %s at %s, %lld %s%s%s\n", d->recipient, d->status, when_format(d->time, at), (long long)d->attempts,
+		       d->attempts == 1 ? "try" : "tries", d->delay_ms < 0 ? "" : ", after ", d->delay_ms < 0 ? "" : seconds(d->delay_ms, delay));
+	if (d->original[0] != '\0')
+		terminal_print("    %-11s %s\n", "was", d->original);
+	if (strcmp(d->queue_id, m->record->queue_id) != 0)
+		terminal_print("    %-11s %s\n", "queue id", d->queue_id);
+	terminal_print("    %-11s %s%s%s%s\n", "next hop", d->next_hop[0] == '\0' ? "none was reached" : d->next_hop,
+		       d->is_believed ? ", the tenant's" : "", d->tls[0] == '\0' ? "" : ", by ", d->tls);
+	terminal_print("    %-11s %s\n", "said", d->reply);
+	print_meaning(t);
+}
+
+static void
+print_deliveries(const struct trace_message *m)
+{
+	bool left = strcmp(m->record->verdict, "accept") == 0 || strcmp(m->record->verdict, "hold") == 0;
+
+	if (!left)
+		return;
+	puts("\ndeliveries:");
+	for (size_t i = 0; i < m->n_deliveries; i++)
+		print_delivery(m, &m->deliveries[i]);
+	if (!m->is_followed)
+		puts("  not known: postern follow has not run here; see postern(1)");
+	else if (m->n_deliveries == 0)
+		puts("  none so far");
+}
+
+void
+trace_print(const struct trace_message *m)
+{
+	char first[WHEN_SIZE], last[WHEN_SIZE];
+
+	if (m->count > 1)
+		printf("refused %llu times from %s to %s; the facts are those of the first\n\n", (unsigned long long)m->count,
+		       when_format(m->record->time, first), when_format(m->last_time, last));
+	story_print_facts(m->record);
+	story_print_then(m->record, m->charges, m->n_charges);
+	if (m->held[0] != '\0')
+		terminal_print("held:  %s\n", m->held);
+	print_deliveries(m);
+}
+
+/* ---- JSON */
+
+static void
+set_delivery(struct jsonv *o, const struct trace_delivery *t)
+{
+	const struct store_delivery *d = &t->d;
+	char at[WHEN_SIZE], wait[M365_WAIT_SIZE];
+	struct jsonv *meaning;
+
+	jsonv_set_text(o, "recipient", d->recipient);
+	jsonv_set_text(o, "original", d->original);
+	jsonv_set_text(o, "status", d->status);
+	jsonv_set_text(o, "at", when_format(d->time, at));
+	jsonv_set_text(o, "first_at", when_format(d->first_time, at));
+	jsonv_set_integer(o, "attempts", d->attempts);
+	jsonv_set_integer(o, "delay_ms", d->delay_ms);
+	jsonv_set_text(o, "dsn", d->dsn);
+	jsonv_set_text(o, "next_hop", d->next_hop);
+	jsonv_set_boolean(o, "believed", d->is_believed);
+	jsonv_set_text(o, "tls", d->tls);
+	jsonv_set_text(o, "reply", d->reply);
+	jsonv_set_text(o, "queue_id", d->queue_id);
+	if (t->meaning.keyword[0] == '\0')
+		return;
+	meaning = jsonv_set_object(o, "meaning");
+	jsonv_set_text(meaning, "keyword", t->meaning.keyword);
+	jsonv_set_text(meaning, "class", m365_class_name(t->meaning.class));
+	jsonv_set_text(meaning, "cause", t->meaning.cause);
+	jsonv_set_text(meaning, "who", m365_who_name(t->meaning.who));
+	jsonv_set_text(meaning, "action", t->meaning.action);
+	jsonv_set_text(meaning, "wait", m365_wait_text(&t->meaning, wait));
+	jsonv_set_integer(meaning, "wait_seconds", t->meaning.wait);
+}
+
+int
+trace_json(const struct trace_message *m, struct jsonv *array)
+{
+	struct jsonv *o = jsonv_add_object(array), *list;
+
+	if (o == NULL)
+		return -2;
+	story_set_facts(o, m->record);
+	jsonv_set_integer(o, "count", (int64_t)m->count);
+	jsonv_set_text(o, "held", m->held);
+	story_set_lists(o, m->record, m->charges, m->n_charges);
+	list = jsonv_set_array(o, "signatures");
+	for (size_t i = 0; i < m->record->n_signature; i++) {
+		struct jsonv *s = jsonv_add_object(list);
+
+		jsonv_set_text(s, "domain", m->record->signature[i].domain);
+		jsonv_set_text(s, "selector", m->record->signature[i].selector);
+		jsonv_set_text(s, "algorithm", m->record->signature[i].algorithm);
+		jsonv_set_text(s, "result", m->record->signature[i].result);
+	}
+	jsonv_set_boolean(o, "followed", m->is_followed);
+	list = jsonv_set_array(o, "deliveries");
+	for (size_t i = 0; i < m->n_deliveries; i++)
+		set_delivery(jsonv_add_object(list), &m->deliveries[i]);
+	return 0;
+}
+
+/* ---- lists */
+
+/* "2 sent, 1 bounced: relay-access-denied" */
+static void
+put_outcome(const struct trace_message *m, struct text *t)
+{
+	static const char *const statuses[] = {"sent", "deferred", "bounced", "expired", "deleted"};
+	const char *keyword = "";
+
+	for (size_t k = 0; k < sizeof statuses / sizeof statuses[0]; k++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < m->n_deliveries; i++)
+			n += strcmp(m->deliveries[i].d.status, statuses[k]) == 0;
+		if (n > 0)
+			text_printf(t, "%s%zu %s", t->len == 0 ? "" : ", ", n, statuses[k]);
+	}
+	for (size_t i = 0; i < m->n_deliveries; i++)
+		if (m->deliveries[i].meaning.keyword[0] != '\0')
+			keyword = m->deliveries[i].meaning.keyword;
+	if (keyword[0] != '\0')
+		text_printf(t, ": %s", keyword);
+}
+
+void
+trace_head(void)
+{
+	printf("%-20s  %-26s  %-12s  %s\n", "AT", "AUDIT ID", "APP", "FROM, RECIPIENTS, WHAT BECAME OF IT");
+}
+
+void
+trace_line(const struct trace_message *m)
+{
+	const struct record *r = m->record;
+	struct text outcome = {0};
+	char at[WHEN_SIZE];
+
+	put_outcome(m, &outcome);
+	terminal_print("%-20s  %-26s  %-12s  <%s> to %s%s, %s%s%s%s%s\n", when_format(m->last_time, at), r->id, r->app, r->sender,
+		       r->n_rcpt == 0 ? "nobody" : r->rcpt[0].address, r->n_rcpt > 1 ? " and others" : "", r->verdict,
+		       r->reason[0] == '\0' ? "" : " ", r->reason, outcome.len == 0 ? "" : ", ", text_string(&outcome));
+	text_free(&outcome);
+}
+
+void
+trace_line_json(const struct trace_message *m, struct jsonv *array)
+{
+	struct jsonv *o = jsonv_add_object(array);
+	struct text outcome = {0};
+	char at[WHEN_SIZE];
+
+	put_outcome(m, &outcome);
+	jsonv_set_text(o, "at", when_format(m->last_time, at));
+	jsonv_set_text(o, "id", m->record->id);
+	jsonv_set_text(o, "queue_id", m->record->queue_id);
+	jsonv_set_text(o, "app", m->record->app);
+	jsonv_set_text(o, "sender", m->record->sender);
+	jsonv_set_text(o, "recipient", m->record->n_rcpt == 0 ? "" : m->record->rcpt[0].address);
+	jsonv_set_integer(o, "recipients", (int64_t)m->record->n_rcpt);
+	jsonv_set_text(o, "verdict", m->record->verdict);
+	jsonv_set_text(o, "reason", m->record->reason);
+	jsonv_set_integer(o, "count", (int64_t)m->count);
+	jsonv_set_text(o, "deliveries", text_string(&outcome));
+	text_free(&outcome);
+}
