@@ -6,14 +6,17 @@ is unpacked into a folder, not installed. Clients are told apart by their loopba
 address. usage: test_sendmail.py BUILD-FOLDER"""
 
 import glob
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -107,12 +110,40 @@ def unpack(folder):
     return binary[0], root + "/usr/share/sendmail/cf"
 
 
+class SystemLog:
+    """The syslog of this machine, where it has none: into a file, as a daemon would write it."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("/dev/log")
+        os.chmod("/dev/log", 0o666)
+        self.file = open(path, "ab", buffering=0)
+        os.chmod(path, 0o644)
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                said = self.socket.recv(65536)
+            except OSError:
+                return
+            self.file.write(re.sub(rb"^<\d+>(.{15}) ", rb"\1 relay ", said.rstrip(b"\n\0")) + b"\n")
+
+    def close(self):
+        os.remove("/dev/log")
+        self.socket.close()
+
+
 class Sendmail(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        cls.system_log = None
         cls.folder = folder = tempfile.mkdtemp(prefix="postern-sendmail-")
         os.chmod(folder, 0o755)
         os.makedirs(folder + "/queue", 0o700)
+        if not os.path.exists("/dev/log"):
+            cls.system_log = SystemLog(folder + "/mail.log")
+            cls.addClassCleanup(cls.system_log.close)
         cls.socket = pt.free_port()
         cls.policy, cls.records = dozen.write_policy(folder, "inet:%d@127.0.0.1" % cls.socket)
         with open(cls.policy) as f:
@@ -242,6 +273,44 @@ class Sendmail(unittest.TestCase):
     def test_6_audit_has_the_queue_id(self):
         rows = pt.audit(self.folder + "/db/postern.db", "SELECT queue_id FROM messages WHERE verdict = 'accept'")
         self.assertTrue(rows and all(r["queue_id"] for r in rows), rows)
+
+    def postern(self, *words):
+        done = subprocess.run([BUILD + "/postern"] + list(words), user=USER, group="nogroup", extra_groups=[], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=60, cwd="/")
+        self.assertEqual((done.returncode, done.stderr.decode()), (0, ""))
+        return done.stdout.decode()
+
+    def test_6_its_log_is_followed(self):
+        if self.system_log is None:
+            self.skipTest("this machine has a syslog of its own")
+        replies = {"gone@example.net": "550 5.4.1 Recipient address rejected: Access denied. AS(1), dsn=2.0.0, stat=Sent (OK)",
+                   "busy@example.net": "451 4.7.500 Server busy. Please try again later from [192.0.2.7]. (S77719)"}
+        self.stand_in.answers.update(replies)
+        self.stand_in.data_answers["quota@example.net"] = "550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit"
+        c = self.client("10.1.2.3")
+        for to in (["gone@example.net", "busy@example.net", "bob@example.net", "amy@example.net"], ["quota@example.net"]):
+            self.assertTrue(c.message("crm@contoso.com", to, dozen.text("crm@contoso.com", to[0], "followed"))["data"].startswith("250"))
+        c.close()
+        policy = self.folder + "/followed.yaml"
+        with open(self.policy) as f, open(policy, "w") as to:
+            to.write(f.read().replace("contoso-com.mail.protection.outlook.com", "127.0.0.1"))
+        shutil.chown(policy, USER)
+
+        def followed():
+            self.postern("follow", "-c", policy, "--log", self.folder + "/mail.log", "--once")
+            rows = pt.audit(self.folder + "/db/postern.db-deliveries", "SELECT queue_id FROM deliveries WHERE recipient = 'quota@example.net'")
+            return rows
+        pt.wait_for(followed, 30, "Sendmail to log")
+        first = pt.audit(self.folder + "/db/postern.db-deliveries", "SELECT queue_id FROM deliveries WHERE recipient = 'gone@example.net'")[0]
+        found = {}
+        for queue_id in (first["queue_id"], followed()[0]["queue_id"]):
+            for m in json.loads(self.postern("trace", "-c", policy, "--json", queue_id))["messages"]:
+                found.update({d["recipient"]: d for d in m["deliveries"]})
+        self.assertEqual({r: (d["status"], d.get("meaning", {}).get("keyword")) for r, d in found.items()},
+                         {"gone@example.net": ("bounced", "recipient-unknown"), "busy@example.net": ("deferred", "server-busy"),
+                          "bob@example.net": ("sent", None), "amy@example.net": ("sent", None), "quota@example.net": ("bounced", "tenant-quota")})
+        self.assertTrue(all(d["believed"] for d in found.values()), found)
+        del self.stand_in.answers["busy@example.net"]
 
     def held(self, state):
         return pt.audit(self.folder + "/db/postern.db", "SELECT queue_id FROM held WHERE state = '%s'" % state)
