@@ -8,6 +8,7 @@ dist_guide_DATA = \
 	doc/guide/README.md \
 	doc/guide/asking.md \
 	doc/guide/audit.md \
+	doc/guide/delivery.md \
 	doc/guide/dkim.md \
 	doc/guide/failures.md \
 	doc/guide/held.md \

@@ -193,6 +193,9 @@ class Follow(relay.Relay):
                 self.assertIn(action, meaning["action"])
                 for said in (meaning["cause"], meaning["action"], meaning["who"], meaning["wait"], d["reply"]):
                     self.assertIn(" ".join(said.split()), text)
+        with open(os.path.join(TOP, "doc/guide/delivery.md")) as f:
+            example = re.search(r"(?ms)^    meaning .*?^    kind .*?$", f.read()).group()
+        self.assertIn(example, self.trace(ids[addresses[0]]))
         for queue in self.postfix.queue():
             subprocess.run(["postsuper", "-c", self.postfix.config, "-d", json.loads(queue)["queue_id"]], stderr=subprocess.DEVNULL)
         pt.wait_for(lambda: self.rows("SELECT count(*) FROM deliveries WHERE recipient LIKE 'reply%' AND status = 'deferred'")[0][0] == 0,
