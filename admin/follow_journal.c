@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +66,7 @@ run(const struct journal *j, int fd)
 		argv[n++] = folder;
 	}
 	argv[n] = NULL;
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* where we are killed it would only find out with its next line */
 	if (dup2(fd, STDOUT_FILENO) < 0)
 		_exit(127);
 	execvp(argv[0], argv);
@@ -90,7 +92,7 @@ start(struct journal *j)
 	j->fd = fds[0];
 	j->begin = j->end = 0;
 	j->has_ended = false;
-	return fcntl(j->fd, F_SETFL, O_NONBLOCK);
+	return j->once ? 0 : fcntl(j->fd, F_SETFL, O_NONBLOCK); /* with --once its end is waited for */
 }
 
 /* Ends journalctl: its status. */

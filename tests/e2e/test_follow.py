@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
 """What became of the mail: a real Postfix, a next hop that answers as Exchange Online
-does, its log followed over rotation and kills, and traced. usage: test_follow.py BUILD-FOLDER"""
+does, its log followed over rotation and kills, and traced.
+usage: test_follow.py BUILD-FOLDER [BUILD-FOLDER-WITH-CRASH-POINTS]"""
 
 import glob
 import gzip
@@ -25,6 +26,7 @@ import posterntest as pt  # noqa: E402
 import relay  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv.pop(1))
+CRASH = os.path.abspath(sys.argv.pop(1)) if sys.argv[1:] and os.path.isdir(sys.argv[1]) else None
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 POSTERN = os.path.join(BUILD, "postern")
 VIEW = os.path.join(TOP, "sql", "sqlite", "deliveries-view.sql")
@@ -82,6 +84,8 @@ REPLIES = [
     ("r", "550 5.9.9 something new; status=sent (250 2.0.0 OK)", "not-known", "unknown", HERE, "Read the text", 0),
     ("r", "451 4.9.9 something new, for now", "not-known", "retry", NOBODY, "tries again", -1),
 ]
+
+JOURNAL_REMOTE = "/lib/systemd/systemd-journal-remote"
 
 # What an MTA logs of tries, counted by other means than Postern's.
 TRY = re.compile(r"^\w{3} [ \d]\d [\d:]{8} \S+ postfix/(?:smtp|error)\[\d+\]: ([0-9A-F]+): to=<([^<>\" ]+)>, .*? status=(sent|deferred|bounced) \(", re.M)
@@ -162,7 +166,7 @@ class Follow(relay.Relay):
         for queue_id, recipient, _ in self.logged():
             tries[(queue_id, recipient)] = tries.get((queue_id, recipient), 0) + 1
         stored = {(q, r): n for q, r, n in self.rows("SELECT queue_id, recipient, sum(attempts) FROM deliveries"
-                                                     " WHERE instr(recipient, '\"') = 0 GROUP BY 1, 2")}
+                                                     " WHERE instr(recipient, '\"') = 0 AND recipient NOT LIKE 'journal%' GROUP BY 1, 2")}
         self.assertEqual(stored, tries)
 
     def test_each_reply_is_explained(self):
@@ -370,6 +374,55 @@ class Follow(relay.Relay):
         done = subprocess.run([POSTERN] + words["daemon"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         self.assertIn(b"users@example.net: sent", done.stdout)
 
+    # ---- the journal
+
+    journaled = 0
+
+    def journal(self, folder, name, entries):
+        """A journal file of these (tag, message), as systemd writes it."""
+        machine = "0123456789abcdef0123456789abcdef"
+        text = b""
+        for tag, message in entries:
+            self.journaled += 1  # journalctl goes by time
+            n = self.journaled * 1000000
+            text += ("__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%s\n_MACHINE_ID=%s\nSYSLOG_FACILITY=2\n"
+                     "SYSLOG_IDENTIFIER=%s\nSYSLOG_PID=77\n" % (1795525080000000 + n, n, machine, machine, tag)).encode()
+            octets = message.encode("latin-1")
+            text += b"MESSAGE\n" + len(octets).to_bytes(8, "little") + octets + b"\n\n"
+        subprocess.run([JOURNAL_REMOTE, "--output=%s" % os.path.join(folder, name), "-"], input=text, check=True, stderr=subprocess.DEVNULL)
+
+    @unittest.skipUnless(os.path.exists(JOURNAL_REMOTE) and shutil.which("journalctl"), "systemd-journal-remote is not installed")
+    def test_the_journal(self):
+        line = "4F9D1954%03X: to=<journal%d@example.net>, relay=mx.example[192.0.2.1]:25, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (250 %s)"
+        folder = os.path.join(self.folder, "journal")
+        os.mkdir(folder)
+        words = [POSTERN, "follow", "-c", self.followed, "--journal=" + folder]
+        count = "SELECT count(*), sum(attempts) FROM deliveries WHERE recipient LIKE 'journal%'"
+        self.journal(folder, "system.journal", [("postfix/smtp", line % (n, n, "ok")) for n in range(3)] +
+                     [("app", line % (9, 9, "not an MTA")), ("postfix/smtp", line % (3, 3, "octets \xff\xfe"))])
+        for _ in range(2):
+            done = subprocess.run(words + ["--once"], stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertEqual(self.rows(count), [(4, 4)])
+        self.assertEqual(self.rows("SELECT instance, time FROM deliveries WHERE recipient = 'journal0@example.net'"), [("postfix", 1795525081000)])
+        # More comes while it is followed, and while it is killed.
+        for n in range(4, 8):
+            with subprocess.Popen(words, stderr=subprocess.DEVNULL) as p:
+                time.sleep(0.3)
+                self.journal(folder, "more%d.journal" % n, [("postfix-out/smtp", line % (n, n, "ok"))] if n != 6 else
+                             [("postfix/qmgr", "4F9D1954000: removed")])
+                try:
+                    if n == 7:
+                        pt.wait_for(lambda: self.rows(count)[0][0] >= 7, 20, "the journal")
+                finally:
+                    p.kill()
+        done = subprocess.run(words + ["--once"], stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(self.rows(count), [(7, 7)])
+        self.assertGreater(self.rows("SELECT closed FROM deliveries WHERE recipient = 'journal0@example.net'")[0][0], 0)
+        done = subprocess.run(words + ["--once"], stderr=subprocess.PIPE, timeout=60, env=dict(os.environ, PATH="/nonexistent"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"journalctl", done.stderr)
+
     # ---- rotation and kills
 
     def feed(self, stop, n):
@@ -426,6 +479,22 @@ class Follow(relay.Relay):
         self.once()
         self.check_all()
         self.assertEqual(self.rows("SELECT count(*) FROM deliveries WHERE closed = 0 AND recipient LIKE 'flow%'"), [(0,)])
+
+    @unittest.skipUnless(CRASH, "no build with crash points")
+    def test_killed_beside_the_commit(self):
+        self.once()
+        for n, (point, stored) in enumerate((("follow-before-commit", 0), ("follow-after-commit", 1))):
+            to = "crash%d@example.net" % n
+            self.mail([to])
+            self.wait_for_tries([to])
+            self.postfix.wait_empty()
+            done = subprocess.run([os.path.join(CRASH, "postern"), "follow", "-c", self.followed, "--log", self.log_file, "--once"],
+                                  env=dict(os.environ, POSTERN_CRASH=point + ":1"), timeout=60)
+            self.assertEqual(done.returncode, -signal.SIGKILL)
+            self.assertEqual(self.rows("SELECT count(*) FROM deliveries WHERE recipient = ?", to), [(stored,)])
+            self.once()
+            self.assertEqual(self.rows("SELECT attempts FROM deliveries WHERE recipient = ?", to), [(1,)])
+        self.check_all()
 
     def test_two_followers_do_not_count_twice(self):
         self.start()

@@ -40,3 +40,12 @@ tests_unit_test_maillog_SOURCES = tests/unit/test_maillog.c
 tests_unit_test_maillog_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_maillog_LDADD = libmaillog.a libbase.a $(CMOCKA_LIBS)
 endif
+
+# Next hops in a policy and in a log.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_hop
+TESTS += tests/unit/test_hop
+tests_unit_test_hop_SOURCES = tests/unit/test_hop.c admin/follow_hop.c
+tests_unit_test_hop_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_hop_LDADD = libmaillog.a libbase.a $(CMOCKA_LIBS)
+endif
