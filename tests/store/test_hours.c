@@ -243,18 +243,27 @@ static void
 migration(void **state)
 {
 	static const char *const views[] = {"mail_hours", "mail_totals", "stopped", "refused"};
+	static const char *const indexes[] = {"messages_sender", "messages_header_from", "recipients_address", "refusals_sender",
+					      "refusals_recipient", "refusals_queue_id"};
+	bool is_sqlite = strncmp(url, "sqlite:", 7) == 0;
 	struct store *s;
 	char sql[300];
 
 	(void)state;
+	for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++) {
+		snprintf(sql, sizeof sql, "DROP INDEX %s", indexes[i]);
+		run_sql(sql);
+	}
+	if (!is_sqlite)
+		run_sql("DROP VIEW mail_deliveries; DROP TABLE deliveries; DROP TABLE requeues; DROP TABLE agent_tls; DROP TABLE followed");
 	for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
 		snprintf(sql, sizeof sql, "DROP VIEW %s", views[i]);
 		run_sql(sql);
 	}
-	if (strncmp(url, "sqlite:", 7) == 0)
+	if (is_sqlite)
 		run_sql("ALTER TABLE share_refusals DROP COLUMN relay; ALTER TABLE share_refusals DROP COLUMN department");
 	run_sql("DROP TABLE hours; ALTER TABLE refusals DROP COLUMN relay; ALTER TABLE refusals DROP COLUMN department");
-	run_sql(strncmp(url, "sqlite:", 7) == 0 ? "PRAGMA user_version = 2" : "UPDATE schema_version SET version = 2");
+	run_sql(is_sqlite ? "PRAGMA user_version = 2" : "UPDATE schema_version SET version = 2");
 	s = open_store();
 	hours_are_the_rows(100);
 	send_traffic(s, 9, 20);
