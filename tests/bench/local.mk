@@ -11,7 +11,7 @@
 EXTRA_PROGRAMS += tests/bench/milter-load
 tests_bench_milter_load_SOURCES = tests/bench/milter-load.c tests/bench/load.h tests/bench/wire.c
 tests_bench_milter_load_CFLAGS = $(AM_CFLAGS) $(MILTER_CFLAGS)
-EXTRA_DIST += tests/bench/audit.py tests/bench/follow.py tests/bench/store.py tests/bench/run.py tests/bench/learn.py tests/bench/rules.py
+EXTRA_DIST += tests/bench/audit.py tests/bench/burst.py tests/bench/follow.py tests/bench/store.py tests/bench/run.py tests/bench/learn.py tests/bench/rules.py
 CLEANFILES += tests/bench/milter-load tests/bench/regex tests/bench/store tests/bench/audit.py
 
 EXTRA_PROGRAMS += tests/bench/regex
