@@ -160,8 +160,9 @@ class Release(unittest.TestCase):
         self.sql("UPDATE held SET relay = 'other' WHERE message_id = '%s'" % audit_id(999))
         rows = [line.split() for line in self.postern("--list")[1].splitlines()]
         self.assertIn(["other", "crm/messages-per-minute", "crm", "0", "-", "0", "0", "1"], rows)
-        self.sql("INSERT INTO messages (id, time, app, sender, reason, verdict) VALUES ('%s', 5, 'crm', 'crm@contoso.com',"
-                 " 'limit:crm/messages-per-minute', 'hold'); DELETE FROM held_charges; DELETE FROM limits" % audit_id(999))
+        self.sql("INSERT INTO messages (id, time, app, sender, reason, verdict) VALUES ('%s', %d, 'crm', 'crm@contoso.com',"
+                 " 'limit:crm/messages-per-minute', 'hold'); DELETE FROM held_charges; DELETE FROM limits"
+                 % (audit_id(999), time.time() * 1000))
         rows = [line.split() for line in self.postern("--list")[1].splitlines()]
         self.assertIn(["other", "crm/messages-per-minute", "crm", "0", "-", "0", "0", "1"], rows)
         status, out, err = self.postern("--list", "--json")
