@@ -400,14 +400,14 @@ class RelaysPage(Page):
         for there, here in (("/usr/local/share/postern/postgres/roles.sql", self.roles),
                             ("@db.contoso.com/", "@localhost:%d/" % self.site.server.port),
                             ("db.contoso.com:5432:", "localhost:%d:" % self.site.server.port),
-                            ("/etc/postern/", self.folder + "/"), ("/root/", self.folder + "/"),
+                            ("/etc/postern/", self.folder + "/"),
                             ("/var/lib/postern/", self.folder + "/"), ("/var/spool/postfix/postern/", self.folder + "/")):
             text = text.replace(there, here)
         return text
 
     def there(self, text):
         text = re.sub(r"(?m) +$", "", text.replace("@localhost:%d/" % self.site.server.port, "@db.contoso.com/"))
-        return text.replace(self.folder + "/.pgpass", "/root/.pgpass").replace(self.folder + "/", "/etc/postern/")
+        return text.replace(self.folder + "/", "/etc/postern/")
 
     def yaml(self, line, text):
         self.write("postern.yaml", self.here(text))
