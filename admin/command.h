@@ -19,6 +19,7 @@ int command_metrics(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_limits(int argc, char **argv);
 int command_notify(int argc, char **argv);
+int command_pause(int argc, char **argv);
 int command_release(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_simulate(int argc, char **argv);

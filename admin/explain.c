@@ -18,6 +18,7 @@
 #include "admin/saved.h"
 #include "admin/terminal.h"
 #include "base/json.h"
+#include "gate/relay.h"
 #include "gate/session.h"
 #include "policy/file/file.h"
 
@@ -421,15 +422,28 @@ load(const char *file)
 	return s;
 }
 
-/* The limits' present use; without it they are shown without. */
+/* The limits' present use, and what is paused; without it they are shown without. */
 static void
 open_database(struct gate *g, const struct policy *p)
 {
-	char error[512];
+	char error[512], relay[256];
+	const char *why = "memory is short";
+	int rc;
 
 	g->reader = database_open(p, error, sizeof error);
-	if (g->reader == NULL)
+	if (g->reader == NULL) {
 		fprintf(stderr, "postern: the present use of the limits is not known: %s\n", error);
+		return;
+	}
+	if ((g->pauses = pauses_new()) == NULL)
+		return;
+	relay_name(p, relay, sizeof relay);
+	pauses_begin(g->pauses, relay);
+	rc = store_reader_upstream(g->reader, pauses_add, g->pauses, &why);
+	if (rc == 0)
+		pauses_end(g->pauses, g->clock->wall_ms(g->clock->context), NULL);
+	else if (rc != STORE_NO_DELIVERIES)
+		fprintf(stderr, "postern: what is paused upstream is not known: %s\n", why);
 }
 
 /* A session without a store under the policy file; `t` is the message. */
@@ -450,6 +464,7 @@ explain(const struct question *q, struct text *t)
 		r = ask(s, q, t, g.reader != NULL);
 	}
 	session_free(&s);
+	pauses_free(&g.pauses);
 	snapshot_holder_free(&g.snapshots);
 	store_reader_close(&g.reader);
 	return r;

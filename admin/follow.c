@@ -47,6 +47,7 @@ struct follower {
 	struct text tenants;
 	int64_t policy_ms, said_ms, pruned_ms;
 	char last_hop[300];       /* of which `tenants` are */
+	struct follow_senders *senders;
 };
 
 static volatile sig_atomic_t ended;
@@ -141,7 +142,8 @@ store_tries(struct follower *f, struct maillog_event *e, const struct deliveries
 
 	snprintf(host, sizeof host, "%.*s", (int)maillog_host_length(e->next_hop), e->next_hop);
 	while ((t.recipient = maillog_recipient(e)) != NULL)
-		if (deliveries_tried(f->deliveries, &t) != 0)
+		if (deliveries_tried(f->deliveries, &t) != 0 ||
+		    follow_upstream(f->deliveries, f->policy, follow_sender(f->senders, k), &t) != 0)
 			return -1;
 	return 0;
 }
@@ -152,8 +154,11 @@ store_event(struct follower *f, struct maillog_event *e)
 	const struct deliveries_key k = {.instance = e->instance, .queue_id = e->queue_id, .time = e->time};
 	char host[256];
 
+	if (e->sender != NULL)
+		follow_note_sender(f->senders, &k, e->sender);
 	switch (e->kind) {
 	case MAILLOG_NOTHING:
+	case MAILLOG_SENDER:
 		return 0;
 	case MAILLOG_DELIVERY:
 		return store_tries(f, e, &k);
@@ -355,8 +360,13 @@ command_follow(int argc, char **argv)
 		(void)sigaction(SIGTERM, &stop, NULL);
 		(void)sigaction(SIGINT, &stop, NULL);
 		relay_name(f.policy, f.relay, sizeof f.relay);
-		rc = follow(&f);
+		f.senders = follow_senders_new();
+		if (f.senders == NULL)
+			say("memory is short");
+		else
+			rc = follow(&f);
 	}
+	follow_senders_free(&f.senders);
 	text_free(&f.tenants);
 	policy_unref(&f.policy);
 	return rc;

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * The parts of postern follow: follow.c the command, follow_file.c a log file across
- * rotation, follow_journal.c the journal, follow_hop.c whose next hop a host is.
+ * rotation, follow_journal.c the journal, follow_hop.c whose next hop a host is,
+ * follow_upstream.c what a reply stops.
  *
  * A source hands out events one by one, and tells its place after the last of them, which is
  * stored in one transaction with what they say.
@@ -49,5 +50,20 @@ bool follow_journal(struct follow_source *s, const char *folder, bool once);
 bool follow_is_hop(const char *next_hop, const char *logged);
 /* The tenants of which it is, ",contoso,fabrikam,"; "" for none. */
 const char *follow_tenants(const struct policy *p, const char *logged, struct text *t);
+
+/* ---- what a reply stops */
+
+/* The envelope senders of messages that were seen lately. Of very many, some are forgotten. */
+struct follow_senders;
+/* NULL when memory is short. */
+struct follow_senders *follow_senders_new(void);
+void follow_senders_free(struct follow_senders **s);
+void follow_note_sender(struct follow_senders *s, const struct deliveries_key *k, const char *sender);
+/* NULL: not known. */
+const char *follow_sender(const struct follow_senders *s, const struct deliveries_key *k);
+
+/* Stores what a try says of its tenant's other mail: that it is stopped (policy/pause.h), or goes. Only replies of
+ * the tenant's own next hop are believed. `sender`: its envelope sender, NULL where it is not known. 0, or -1. */
+int follow_upstream(struct deliveries *d, const struct policy *p, const char *sender, const struct deliveries_try *t);
 
 #endif

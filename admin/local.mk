@@ -36,6 +36,7 @@ postern_SOURCES = \
 	admin/explain.c admin/explain.h admin/explain_past.c \
 	admin/export.c admin/export_row.c admin/export_row.h \
 	admin/follow.c admin/follow.h admin/follow_file.c admin/follow_hop.c admin/follow_journal.c \
+	admin/follow_upstream.c \
 	admin/learn.c \
 	admin/limits.c admin/limits.h admin/limits_act.c admin/limits_collect.c admin/limits_find.c \
 	admin/limits_print.c \
@@ -45,6 +46,7 @@ postern_SOURCES = \
 	admin/migrate.c \
 	admin/notify.c admin/notify.h admin/notify_run.c admin/notify_state.c admin/notify_text.c \
 	admin/output.c admin/output.h \
+	admin/pause.c \
 	admin/person.c admin/person.h \
 	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \
 	admin/report.c admin/report_html.c admin/report_retries.c admin/report_text.c \

@@ -451,8 +451,10 @@ server_words(const char *text)
 	for (size_t i = 0; i < COUNT_OF(before); i++) {
 		const char *found = strstr(text, before[i]);
 
-		if (found != NULL)
-			return found + strlen(before[i]);
+		if (found == NULL)
+			continue;
+		found += strlen(before[i]);
+		return strncmp(found, M365_FILTERED, strlen(M365_FILTERED)) == 0 ? found + strlen(M365_FILTERED) : found;
 	}
 	return text;
 }

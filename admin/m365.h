@@ -49,7 +49,9 @@ struct m365_meaning {
 
 /* Finds code and enhanced code in what the MTA logged or a server said: "host mx[1.2.3.4] said:
  * 550 5.7.64 ... (in reply to RCPT TO command)", "550-5.7.1 ...". `dsn`: an enhanced code of which
- * the MTA says that it was the server's, for a text without ("5.7.64"; NULL for none). */
+ * the MTA says that it was the server's, for a text without ("5.7.64"; NULL for none). Behind M365_FILTERED stands
+ * what the server said before contrib/postfix's reply filter made a deferral of it. */
+#define M365_FILTERED "451 4.7.1 [upstream-paused] "
 struct m365_reply m365_read(const char *text, const char *dsn);
 
 /* Explains a reply with its text, which may be several lines joined by blanks. What is not in the

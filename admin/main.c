@@ -25,6 +25,7 @@ static const struct {
 	{"metrics", command_metrics, "print counters and gauges for Prometheus"},
 	{"migrate", command_migrate, "make the tables on a database server, or bring them up to date"},
 	{"notify", command_notify, "tell by a command and by mail what happened to limits"},
+	{"pause", command_pause, "what mail waits because Exchange Online refuses it; let it go"},
 	{"release", command_release, "held mail: list it, let it go at once, or in its turn"},
 	{"report", command_report, "how much mail, of whom, what was refused and why; who does not retry"},
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},

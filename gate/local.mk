@@ -8,6 +8,7 @@ libgate_a_SOURCES = \
 	gate/day.c gate/day.h \
 	gate/keys.c gate/keys.h gate/keys-private.h \
 	gate/log.c gate/log.h \
+	gate/pauses.c gate/pauses.h \
 	gate/relay.c gate/relay.h \
 	gate/replay.c gate/replay.h \
 	gate/session.c gate/session.h gate/session-private.h gate/session_sign.c \

@@ -46,6 +46,8 @@ struct session {
 		struct decision decision, would;
 		struct trace_step *step;
 	} before_limits;
+	bool tries;               /* it tries whether mail goes again that was paused upstream; */
+	bool went;                /* it was taken and is on its way */
 	char failure[120];        /* the reply when memory is short */
 };
 

@@ -17,6 +17,7 @@
 #include "gate/log.h"
 #include "gate/session-private.h"
 #include "policy/decide.h"
+#include "policy/method.h"
 
 /* Most of a session's memory for one message: header, recipients, texts. */
 #define MESSAGE_MEMORY (64u << 20)
@@ -36,6 +37,9 @@ known(struct arena *a, const char *s)
 static void
 end_message(struct session *s)
 {
+	if (s->tries)
+		pauses_done(s->gate->pauses, &s->id, s->gate->clock->wall_ms(s->gate->clock->context), s->went);
+	s->tries = s->went = false;
 	if (s->sign != NULL)
 		s->gate->signer->free(&s->sign);
 	spool_free(&s->spool);
@@ -309,6 +313,68 @@ already_over(struct session *s, const struct recipient *only, struct decision *d
 	return limit_is_reached(m, only != NULL, d_r);
 }
 
+/* The text for mail that is to wait. */
+static void
+refuse_paused(struct message *m, const struct pauses_answer *a, bool is_over, struct decision *d_r)
+{
+	const struct reason *why = reason_find("upstream-paused");
+	char since[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
+
+	clock_write(a->since, since);
+	clock_write(a->until, until);
+	*d_r = (struct decision){
+		.verdict = why->verdict, .reason = why->keyword, .code = why->code, .enhanced = why->enhanced,
+		.text = arena_printf(m->arena, "mail of %s%s is paused since %s: %s; %s%s. Exchange Online said: %.160s",
+				     m->tenant->name, a->external_only ? " to the outside" : "", since, a->keyword,
+				     is_over ? "one message tries whether it goes again" : "it is tried again at ",
+				     is_over ? "" : until, printable(m->arena, a->reply)),
+	};
+	trace_add(&m->trace, "rcpt", "upstream-open", ANSWER_NO, "%s since %s", a->keyword, since);
+}
+
+/* Whether Exchange Online has stopped such mail, to this recipient; then *d_r is the decision. */
+static bool
+is_paused(struct session *s, const struct recipient *r, struct decision *d_r)
+{
+	struct message *m = &s->message;
+	const bool is_monitored = m->mode == MODE_MONITOR;
+	const struct pauses_mail mail = {
+		.tenant = m->tenant == NULL ? "" : m->tenant->name, .sender = m->sender.text,
+		.is_external = r->place == PLACE_EXTERNAL, .id = is_monitored ? NULL : &s->id,
+	};
+	int64_t now = s->gate->clock->wall_ms(s->gate->clock->context);
+	struct pauses_answer a;
+	struct decision d;
+
+	if (s->gate->pauses == NULL || m->app == NULL || m->tenant == NULL || !m->tenant->upstream_pause ||
+	    r->place == PLACE_LOCAL || !method_facts(m->app->method)->by_next_hop)
+		return false;
+	if (!pauses_hold(s->gate->pauses, &mail, now, &a)) {
+		if (a.is_try && !s->tries)
+			trace_add(&m->trace, "rcpt", "upstream-open", ANSWER_NOTE, "tries whether it goes again: %s", a.keyword);
+		s->tries |= a.is_try && !is_monitored;
+		return false;
+	}
+	refuse_paused(m, &a, now >= a.until, &d);
+	if (is_monitored)
+		message_refuse_with(m, d);
+	else
+		*d_r = d;
+	return !is_monitored;
+}
+
+/* Where no single recipient can be refused: the first of them that is to wait stops the message. */
+static void
+pause_picked_up(struct session *s)
+{
+	struct message *m = &s->message;
+	struct decision d;
+
+	for (struct recipient *r = m->recipients; m->picked_up && r != NULL && !message_is_refused(m); r = r->next)
+		if (r->accepted && is_paused(s, r, &d))
+			message_refuse_with(m, d);
+}
+
 const struct reply *
 session_mail(struct session *s, const struct session_mail *mail)
 {
@@ -358,7 +424,7 @@ session_rcpt(struct session *s, const char *recipient, const char *understood,
 	if (arena_failed(s->arena))
 		return fail(s, "out of memory at RCPT");
 	if (d.verdict == VERDICT_ACCEPT && !m->picked_up &&
-	    already_over(s, m->last_recipient, &d))
+	    (is_paused(s, m->last_recipient, &d) || already_over(s, m->last_recipient, &d)))
 		message_take_back(m, m->last_recipient, d.reason);
 	s->spent_us += now_us() - began;
 	if (d.verdict < VERDICT_DEFER)
@@ -488,6 +554,7 @@ take(struct session *s)
 	const struct decision *d = &s->message.decision;
 
 	s->reply = (struct reply){.action = ACTION_ACCEPT, .code = 250, .enhanced = "2.0.0", .text = ""};
+	s->went = d->verdict == VERDICT_ACCEPT;
 	if (d->verdict == VERDICT_HOLD) {
 		s->reply.action = ACTION_HOLD;
 		s->reply.text = arena_printf(s->arena, "[%s] %s (id %s)", d->reason, d->text, s->id.s);
@@ -613,6 +680,7 @@ session_eom(struct session *s, const char *queue_id, const struct edit **edits_r
 		end_rules(s);
 	}
 	signing_count_stripped(s);
+	pause_picked_up(s);
 	if (!message_is_refused(m) && already_over(s, NULL, &over))
 		limit_decide(m);
 	if (!message_is_refused(m) && m->decision.verdict != VERDICT_DISCARD)

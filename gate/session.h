@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "gate/pauses.h"
 #include "gate/sign.h"
 #include "gate/snapshot.h"
 #include "policy/message.h"
@@ -28,6 +29,7 @@ struct gate {
 	struct snapshot_holder *snapshots;
 	struct store *store;          /* NULL: nothing is charged or recorded (explain) */
 	struct store_reader *reader;  /* without a store: what limits are weighed by; NULL: nothing is limited */
+	struct pauses *pauses;        /* what is paused upstream; NULL: nothing */
 	const struct signer *signer;
 	const struct clock *clock;
 	const char *relay;            /* this host's name, as in its Received fields */

@@ -23,10 +23,11 @@ enum maillog_kind {
 	MAILLOG_REMOVED,          /* the message has left the queue, done or refused */
 	MAILLOG_DELETED,          /* an operator deleted it */
 	MAILLOG_EXPIRED,          /* it was given up; what was deferred is not tried again */
+	MAILLOG_SENDER,           /* whose message it is, said before each round of tries */
 	MAILLOG_TLS               /* a connection by TLS */
 };
 
-/* Strings are borrowed from the line, never NULL, "" for what it does not tell. */
+/* Strings are borrowed from the line, "" for what it does not tell, and never NULL but where it is said. */
 struct maillog_event {
 	enum maillog_kind kind;
 	int64_t time;             /* wall time, milliseconds */
@@ -34,6 +35,7 @@ struct maillog_event {
 	const char *pid;
 	const char *queue_id;
 	const char *old_id;       /* MAILLOG_BEGUN: the queue id that the message had before it was requeued */
+	const char *sender;       /* MAILLOG_SENDER and, of Sendmail, MAILLOG_BEGUN: the envelope sender; NULL: not told */
 	char *recipients;         /* see maillog_recipient() */
 	const char *original;     /* the recipient before aliases */
 	const char *next_hop;     /* "mx.example[192.0.2.1]:25" as Postfix has it, "mx.example[192.0.2.1]" of Sendmail; "" for none */

@@ -112,15 +112,21 @@ is_one_of(const char *program, const char *const *names)
 	return false;
 }
 
-/* "from=<...>, status=expired, returned to sender" */
+/* "from=<...>, status=expired, returned to sender", "from=<...>, size=302, nrcpt=1 (queue active)" */
 static void
 read_qmgr(struct maillog_event *e, char *s)
 {
-	if (strcmp(s, "removed") == 0)
+	char *sender;
+
+	if (strcmp(s, "removed") == 0) {
 		e->kind = MAILLOG_REMOVED;
-	else if (take(&s, "from=") && take_path(&s, ", status=") != NULL &&
-		 (strcmp(s, "expired, returned to sender") == 0 || strcmp(s, "force-expired, returned to sender") == 0))
-		e->kind = MAILLOG_EXPIRED;
+	} else if (take(&s, "from=") && (sender = take_path(&s, ", ")) != NULL) {
+		if (strcmp(s, "status=expired, returned to sender") == 0 || strcmp(s, "status=force-expired, returned to sender") == 0)
+			e->kind = MAILLOG_EXPIRED;
+		else if (take(&s, "size=") && text_is_digit(*s))
+			e->kind = MAILLOG_SENDER;
+		e->sender = e->kind == MAILLOG_SENDER ? sender : NULL;
+	}
 }
 
 /* "uid=0 from=<...> orig_id=4F9D195432C" */

@@ -151,8 +151,10 @@ read_sendmail(struct maillog_event *e, char *message)
 	s[len] = '\0';
 	e->queue_id = s;
 	s += len + 2;
-	if (take(&s, "to="))
+	if (take(&s, "to=")) {
 		read_delivery(e, s);
-	else if (take(&s, "from="))
+	} else if (take(&s, "from=")) {
 		e->kind = MAILLOG_BEGUN;
+		e->sender = take_path(&s, ", ");
+	}
 }

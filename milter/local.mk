@@ -7,7 +7,8 @@ posternd_SOURCES = \
 	milter/daemon.c \
 	milter/main.c \
 	milter/reload.c \
-	milter/reply.c milter/reply.h
+	milter/reply.c milter/reply.h \
+	milter/upstream.c
 posternd_CFLAGS = $(AM_CFLAGS) $(MILTER_CFLAGS)
 posternd_LDADD = libgate.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(MILTER_LIBS) $(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \

@@ -37,7 +37,7 @@ struct options {
 
 static struct options options = {.file = SYSCONFDIR "/postern/postern.yaml"};
 static struct gate gate;
-static char *listen_on;
+static char *listen_on, *database;
 
 static void
 stop(void)
@@ -130,7 +130,8 @@ open_gate(char *error_r, size_t error_size)
 	listen_on = strdup(p->listen);
 	if (listen_on == NULL || daemon_check_listen(listen_on, error_r, error_size) != 0)
 		return -1;
-	return open_store(p, error_r, error_size);
+	database = strdup(p->database);
+	return database == NULL ? -1 : open_store(p, error_r, error_size);
 }
 
 /* Many sessions need many descriptors; libmilter spins when it has none. */
@@ -165,7 +166,7 @@ serve(void)
 		daemon_say(true, "%s: cannot open this socket: %s", listen_on, strerror(errno));
 		return 1;
 	}
-	if (daemon_watch_signals(reload_again, stop, reload_remind) != 0) {
+	if (upstream_start(&gate, database) != 0 || daemon_watch_signals(reload_again, stop, reload_remind) != 0) {
 		daemon_say(true, "cannot start a thread");
 		return 1;
 	}
@@ -225,6 +226,7 @@ main(int argc, char **argv)
 	}
 	r = serve();
 	wait_for_callbacks();
+	upstream_stop();
 	reload_end();
 	store_close(&gate.store);
 	if (FAULT("slow-stop"))

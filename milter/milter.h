@@ -47,6 +47,14 @@ int daemon_become(const char *user, char *error_r, size_t error_size);
 /* Detaches from the terminal. 0, or -1. */
 int daemon_detach(void);
 
+/* upstream.c */
+
+/* Starts the thread that reads what is paused upstream into g->pauses, from the database at this
+ * URL; both must live on. 0, or -1. */
+int upstream_start(struct gate *g, const char *url);
+/* Ends it. */
+void upstream_stop(void);
+
 /* reload.c */
 
 /* The policy file with all it names; NULL when it has errors. All that is wrong

@@ -23,6 +23,7 @@ libpolicy_a_SOURCES = \
 	policy/param.c policy/param.h \
 	policy/part.c policy/part.h \
 	policy/pattern.c \
+	policy/pause.c policy/pause.h \
 	policy/policy.c policy/policy.h \
 	policy/reason.c policy/reason.h \
 	policy/regex.c policy/regex.h policy/regex-private.h \

@@ -14,14 +14,17 @@
 static const struct method_facts methods[METHOD_COUNT] = {
 	[METHOD_CONNECTOR] = {
 		.name = "connector", .title = "a connector", .max_recipients = 1000,
+		.by_next_hop = true,
 		.counts_to_tenant_rate = true,
 	},
 	[METHOD_SMTP_AUTH] = {
 		.name = "smtp-auth", .title = "SMTP AUTH", .max_recipients = 500,
+		.by_next_hop = true,
 		.counts_to_tenant_rate = true, .spends_mailbox_rate = true,
 	},
 	[METHOD_DIRECT_SEND] = {
 		.name = "direct-send", .title = "Direct Send", .accepted_only = true,
+		.by_next_hop = true,
 		.external_reason = "direct-send-external", .max_recipients = 1000,
 	},
 	[METHOD_HVE] = {

@@ -45,6 +45,7 @@ struct method_facts {
 	uint64_t max_recipients;        /* a message; the app may set a lower one */
 	uint64_t max_size;              /* octets; 0 none */
 	bool counts_to_tenant_rate;     /* external recipients are charged to the tenant's budget */
+	bool by_next_hop;               /* goes to the tenant's own next hop, not to a service beside it */
 	bool spends_mailbox_rate;       /* 30 messages/minute, 10000 recipients/day per sender */
 };
 
@@ -77,6 +78,7 @@ struct tenant {
 	const char *name;
 	enum connector_auth connector_auth;
 	const char *next_hop;           /* "" when not given */
+	bool upstream_pause;            /* mail waits while its replies say that it is refused */
 	struct tenant_rate rate;
 	const char *created_file;       /* where it says since when it is; "" when it does not */
 	unsigned created_line, created_column;

@@ -14,6 +14,19 @@
  * acts stay longer than that (prune.c), so that it cannot take effect twice. */
 #define STALE_MS (ACTS_KEPT_MS / 2)
 
+/* Mail that was stopped upstream goes on: its row in `acts` is the effect, for whoever reads them with what
+ * was said (read_upstream.c). */
+static enum db_result
+resume(struct backend *b, const struct operator_request *r, struct text *result)
+{
+	(void)b;
+	if (r->limit_name[0] == '\0')
+		acts_refuse(result, "no tenant is named");
+	else
+		text_printf(result, "mail of %s%s%s goes on", r->limit_name, r->key[0] == '\0' ? "" : " from ", r->key);
+	return DB_DONE;
+}
+
 static const struct {
 	const char *what;
 	bool is_confirmation;     /* may take effect again, and at any time: it changes nothing then */
@@ -26,6 +39,7 @@ static const struct {
 	{"reset", false, boosts_act_reset},
 	{"boost", false, boosts_act_boost},
 	{"unboost", false, boosts_act_unboost},
+	{"resume", false, resume},
 	/* From the releaser: what the MTA made of a granted message. */
 	{"released", true, held_act_confirm},
 	{"missing", true, held_act_confirm},

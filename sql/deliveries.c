@@ -21,13 +21,15 @@
 #define OPEN_MS 10000
 #define STEP_MS 60000
 
-enum { TRIED, CLOSE, SET_OPEN, REQUEUED, FORGET, TLS, PLACE, PLACE_NEW, PLACE_MOVE, PRUNE, PRUNE_TLS, QUERIES };
+enum { TRIED, CLOSE, SET_OPEN, REQUEUED, FORGET, TLS, PLACE, PLACE_NEW, PLACE_MOVE, PRUNE, PRUNE_TLS,
+       SAID, GOOD, ANY_SAID, PRUNE_SAID, QUERIES };
 
 struct deliveries {
 	struct db *db;
 	struct db_query *query[QUERIES];
 	const char *relay;
 	const char *begin;
+	bool has_said;            /* there is a reply that a success may follow */
 };
 
 #define OPEN_ROWS " WHERE queue_id = ? AND relay = ? AND instance = ? AND closed = 0"
@@ -55,6 +57,18 @@ static const char *const texts[QUERIES] = {
 		" position = ? AND mark = ?",
 	[PRUNE] = "DELETE FROM deliveries WHERE number IN (SELECT number FROM deliveries WHERE relay = ? AND time < ? ORDER BY time LIMIT ?)",
 	[PRUNE_TLS] = "DELETE FROM agent_tls WHERE relay = ? AND time < ?",
+	[SAID] = "INSERT INTO upstream (tenant, sender, relay, keyword, external_only, wait_ms, reply, since, said, times, good)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 1, 0) ON CONFLICT (tenant, sender, relay, keyword) DO UPDATE SET"
+		" external_only = excluded.external_only, wait_ms = excluded.wait_ms, reply = excluded.reply,"
+		" since = CASE WHEN upstream.good - upstream.said >= ?9 OR excluded.said - upstream.said > ?10 THEN excluded.said"
+		" ELSE upstream.since END,"
+		" times = CASE WHEN upstream.good - upstream.said >= ?9 OR excluded.said - upstream.said > ?10 THEN 1"
+		" ELSE upstream.times + 1 END,"
+		" said = CASE WHEN excluded.said > upstream.said THEN excluded.said ELSE upstream.said END",
+	[GOOD] = "UPDATE upstream SET good = ?1 WHERE tenant = ?2 AND sender IN ('', ?3, ?4) AND relay IN ('', ?5) AND good < ?1"
+		" AND (external_only = 0 OR ?6 = 1)",
+	[ANY_SAID] = "SELECT count(*) FROM upstream",
+	[PRUNE_SAID] = "DELETE FROM upstream WHERE relay IN ('', ?) AND said < ?",
 };
 
 static bool
@@ -93,7 +107,12 @@ prepare_file(struct db *db)
 	if (error != NULL || version == DELIVERIES_VERSION)
 		return error;
 	snprintf(end, sizeof end, "PRAGMA user_version=%d; COMMIT", DELIVERIES_VERSION);
-	return db_exec(db, "BEGIN IMMEDIATE") == 0 && db_exec(db, schema_deliveries) == 0 && db_exec(db, end) == 0 ? NULL : db_error(db);
+	if (db_exec(db, "BEGIN IMMEDIATE") != 0)
+		return db_error(db);
+	for (int64_t i = db_number(db, "PRAGMA user_version"); i < DELIVERIES_VERSION; i++) /* another may have been faster */
+		if (i < 0 || db_exec(db, schema_deliveries[i]) != 0)
+			return db_error(db);
+	return db_exec(db, end) == 0 ? NULL : db_error(db);
 }
 
 static const char *
@@ -177,11 +196,23 @@ deliveries_place(struct deliveries *d, const char *source, struct deliveries_pla
 	return rc == DB_ROW ? 1 : rc == DB_DONE ? 0 : -1;
 }
 
+/* Whether successes are worth noting. */
+static int
+look_for_said(struct deliveries *d)
+{
+	struct db_query *q = d->query[ANY_SAID];
+	enum db_result rc = db_step(q);
+
+	d->has_said = rc == DB_ROW && db_int(q, 0) > 0;
+	db_reset(q);
+	return rc == DB_ROW ? 0 : -1;
+}
+
 int
 deliveries_begin(struct deliveries *d)
 {
 	db_deadline(d->db, STEP_MS);
-	return db_exec(d->db, d->begin);
+	return db_exec(d->db, d->begin) == 0 ? look_for_said(d) : -1;
 }
 
 static int
@@ -301,6 +332,44 @@ deliveries_tls(struct deliveries *d, const struct deliveries_key *k, const char 
 	return sent(q);
 }
 
+int
+deliveries_said(struct deliveries *d, const struct deliveries_said *s)
+{
+	struct db_query *q = d->query[SAID];
+	int i = 0;
+
+	d->has_said = true;
+	db_bind_text(q, &i, s->tenant);
+	db_bind_text(q, &i, s->sender);
+	db_bind_text(q, &i, s->every_relay ? "" : d->relay);
+	db_bind_text(q, &i, s->keyword);
+	db_bind_int(q, &i, s->external_only);
+	db_bind_int(q, &i, s->wait_ms);
+	db_bind_text(q, &i, s->reply);
+	db_bind_int(q, &i, s->time);
+	db_bind_int(q, &i, s->settle_ms);
+	db_bind_int(q, &i, s->old_ms);
+	return sent(q);
+}
+
+int
+deliveries_good(struct deliveries *d, const char *tenant, const char *sender, bool is_external, int64_t time)
+{
+	struct db_query *q = d->query[GOOD];
+	const char *at = strrchr(sender, '@');
+	int i = 0;
+
+	if (!d->has_said)
+		return 0;
+	db_bind_int(q, &i, time);
+	db_bind_text(q, &i, tenant);
+	db_bind_text(q, &i, sender);
+	db_bind_text(q, &i, at == NULL ? "" : at);
+	db_bind_text(q, &i, d->relay);
+	db_bind_int(q, &i, is_external);
+	return sent(q);
+}
+
 /* 0, 1 where it is not at `from`, -1. */
 static int
 move_place(struct deliveries *d, const char *source, const struct deliveries_place *from, const struct deliveries_place *to)
@@ -360,6 +429,12 @@ deliveries_prune(struct deliveries *d, int64_t before_ms, int max)
 		return -1;
 	n = (int)db_changes(d->db);
 	q = d->query[PRUNE_TLS];
+	i = 0;
+	db_bind_text(q, &i, d->relay);
+	db_bind_int(q, &i, before_ms);
+	if (db_run(q) != DB_DONE)
+		return -1;
+	q = d->query[PRUNE_SAID];
 	i = 0;
 	db_bind_text(q, &i, d->relay);
 	db_bind_int(q, &i, before_ms);

@@ -64,6 +64,20 @@ int deliveries_deleted(struct deliveries *d, const struct deliveries_key *k);
 int deliveries_expired(struct deliveries *d, const struct deliveries_key *k);
 /* This process of the MTA now has a connection by TLS to this host. */
 int deliveries_tls(struct deliveries *d, const struct deliveries_key *k, const char *pid, const char *host, const char *tls);
+
+/* A reply that stops more than its message, see sql/sqlite/deliveries-upstream.sql. */
+struct deliveries_said {
+	const char *tenant;
+	const char *sender;       /* whose mail */
+	const char *keyword, *reply;
+	bool every_relay, external_only;
+	int64_t time, wait_ms;
+	int64_t settle_ms, old_ms; /* it begins anew so long after a success, or after it was said last */
+};
+int deliveries_said(struct deliveries *d, const struct deliveries_said *s);
+/* Mail of this tenant and envelope sender (lower case), to the outside or not, was taken. */
+int deliveries_good(struct deliveries *d, const char *tenant, const char *sender, bool is_external, int64_t time);
+
 /* `from`: where the reading began, as deliveries_place() or the last commit said. 1, with nothing written,
  * where another process has moved it meanwhile. */
 int deliveries_commit(struct deliveries *d, const char *source, const struct deliveries_place *from,

@@ -99,6 +99,8 @@ struct store_ops {
 			       const char **error_r);
 	int (*reader_find)(void *reader, const struct store_find *what,
 			   int (*each)(void *context, const struct store_found *found), void *context, const char **error_r);
+	int (*reader_upstream)(void *reader, int (*each)(void *context, const struct store_upstream *u), void *context,
+			       const char **error_r);
 	int (*reader_deliveries)(void *reader, const struct record *message,
 				 int (*each)(void *context, const struct store_delivery *d), void *context,
 				 const char **error_r);
@@ -148,6 +150,7 @@ int reader_held_one(void *reader, const char *id, int (*each)(void *context, con
 		    const char **error_r);
 int reader_find(void *reader, const struct store_find *what, int (*each)(void *context, const struct store_found *found),
 		void *context, const char **error_r);
+int reader_upstream(void *reader, int (*each)(void *context, const struct store_upstream *u), void *context, const char **error_r);
 int reader_deliveries(void *reader, const struct record *message, int (*each)(void *context, const struct store_delivery *d),
 		      void *context, const char **error_r);
 int reader_left(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left), void *context,

@@ -296,6 +296,13 @@ store_reader_deliveries(struct store_reader *r, const struct record *message,
 }
 
 int
+store_reader_upstream(struct store_reader *r, int (*each)(void *context, const struct store_upstream *u), void *context,
+		      const char **error_r)
+{
+	return r->ops->reader_upstream(r->reader, each, context, error_r);
+}
+
+int
 store_reader_left(struct store_reader *r, int64_t since, int (*each)(void *context, const struct store_left *left),
 		  void *context, const char **error_r)
 {

@@ -299,6 +299,22 @@ int store_reader_deliveries(struct store_reader *r, const struct record *message
 			    int (*each)(void *context, const struct store_delivery *d), void *context,
 			    const char **error_r);
 
+/* A reply of a tenant's next hop that stops more than its message (policy/pause.h). Wall times in milliseconds, 0 for
+ * never. */
+struct store_upstream {
+	const char *tenant;
+	const char *sender;       /* whose mail: "" everybody's, "@contoso.com", "a@contoso.com" */
+	const char *relay;        /* whose, "" of every relay */
+	const char *keyword, *reply;
+	bool external_only;
+	int64_t wait_ms, since, said, times, good;
+	int64_t lifted;           /* by an admin, if that was after it was said */
+};
+
+/* Calls `each` for all of them. Likewise, or STORE_NO_DELIVERIES. */
+int store_reader_upstream(struct store_reader *r, int (*each)(void *context, const struct store_upstream *u), void *context,
+			  const char **error_r);
+
 /* How many left the hold queue, by app, counter and state (released, gone). */
 struct store_left {
 	const char *relay, *app, *state, *limit, *key;

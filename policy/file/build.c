@@ -135,6 +135,7 @@ build_tenant(struct build *b, const struct node *n, struct tenant *t)
 	else
 		node_warning(b->problems, n->key, "tenant \"%s\" has no next-hop; replies of Exchange Online cannot be told "
 			     "from those of others", t->name);
+	t->upstream_pause = v[TENANT_UPSTREAM_PAUSE].number == 1;
 	read_rate(b, v, t);
 	if (v[TENANT_MODE].node != NULL)
 		t->mode = (enum mode)v[TENANT_MODE].number;

@@ -64,6 +64,8 @@ static const struct option tenant_options[] = {
 		.help = "How Exchange Online knows the relay; a null sender may leave only by certificate."},
 	[TENANT_NEXT_HOP] = {.name = "next-hop", .type = OPTION_TEXT,
 		.help = "The host that takes the tenant's mail, such as contoso-com.mail.protection.outlook.com."},
+	[TENANT_UPSTREAM_PAUSE] = {.name = "upstream-pause", .type = OPTION_YES_NO, .standard = "yes",
+		.help = "Whether mail is deferred while the next hop's replies say that a quota is spent or the tenant blocked."},
 	[TENANT_LICENSES] = {.name = "licenses", .type = OPTION_NUMBER, .min = 1, .max = 100000000,
 		.help = "Paid licences; the limit tenant-rate is made from them."},
 	[TENANT_TRIAL] = {.name = "trial", .type = OPTION_YES_NO, .standard = "no",

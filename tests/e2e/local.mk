@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/e2e/test_hold.py \
 	tests/e2e/test_learn.py \
 	tests/e2e/test_limits.py \
+	tests/e2e/test_pause.py \
 	tests/e2e/test_postfix.py \
 	tests/e2e/test_reload.py \
 	tests/e2e/test_rules.py \

@@ -44,6 +44,9 @@ check(struct maillog_event *e, const char *line, size_t len)
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		require_within(texts[i], line, len);
+	require(e->kind != MAILLOG_SENDER || e->sender != NULL);
+	if (e->sender != NULL)
+		require_within(e->sender, line, len);
 	require(e->kind == MAILLOG_TLS || e->queue_id[0] != '\0');
 	require(strspn(e->queue_id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == strlen(e->queue_id));
 	require(strspn(e->dsn, "0123456789.") == strlen(e->dsn));

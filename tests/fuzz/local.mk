@@ -4,7 +4,7 @@
 FUZZING_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 FUZZING_LIBS = libfile.a libpolicy.a libbase.a $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)
 FUZZ_SESSION_SOURCES = tests/fuzz/fuzz_session.c tests/scenario/fake.c \
-	gate/audit.c gate/day.c gate/log.c gate/session.c gate/session_sign.c gate/snapshot.c gate/spool.c gate/strip.c
+	gate/audit.c gate/day.c gate/log.c gate/pauses.c gate/session.c gate/session_sign.c gate/snapshot.c gate/spool.c gate/strip.c
 FUZZ_SESSION_LINK = -Wl,--wrap=malloc -Wl,--wrap=calloc
 
 # With libFuzzer, by hand or by tests/fuzz/run.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 SCENARIOS = \
-	tests/scenario/mail.txt \
+	tests/scenario/mail.txt tests/scenario/pause.txt \
 	tests/scenario/rcpt.txt \
 	tests/scenario/header.txt \
 	tests/scenario/body.txt \
@@ -15,7 +15,7 @@ SCENARIOS = \
 
 check_PROGRAMS += tests/scenario/run
 STAGE = tests/scenario/fake.c tests/scenario/fake.h tests/scenario/stage.c tests/scenario/stage.h \
-	gate/audit.c gate/day.c gate/log.c gate/session.c gate/session_sign.c gate/snapshot.c gate/spool.c gate/strip.c
+	gate/audit.c gate/day.c gate/log.c gate/pauses.c gate/session.c gate/session_sign.c gate/snapshot.c gate/spool.c gate/strip.c
 STAGE_LIBS = libfile.a libpolicy.a libbase.a $(YAML_LIBS) $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)
 tests_scenario_run_SOURCES = tests/scenario/run.c $(STAGE)
 tests_scenario_run_LDADD = $(STAGE_LIBS)

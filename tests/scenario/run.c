@@ -25,6 +25,8 @@
  *   time YYYY-MM-DD HH:MM          sets wall time; the relay lives in UTC
  *   store fails|away|late|share|works    (late: it is away when it has weighed; share: it grants half of
  *                        each limit); signer fails|works
+ *   said TENANT KEYWORD WHOSE      the next hop said this now; WHOSE is a sender, @domain or * (policy/pause.h)
+ *   taken                and now it takes such mail again
  *   waiting N            so many held messages wait for each limit that holds
  *   = continue | accept | hold KEYWORD | discard | refuse CODE KEYWORD
  *   = would VERDICT [KEYWORD]      what the last record says of enforce
@@ -469,6 +471,37 @@ do_time(const char *text)
 	fake.wall_ms = (int64_t)mktime(&day) * 1000;
 }
 
+static struct store_upstream upstream; /* what was said last */
+static char said_words[3][256];
+
+static void
+put_upstream(void)
+{
+	if (gate.pauses == NULL)
+		gate.pauses = pauses_new();
+	pauses_begin(gate.pauses, gate.relay);
+	(void)pauses_add(gate.pauses, &upstream);
+	pauses_end(gate.pauses, fake.wall_ms, NULL);
+}
+
+static void
+do_said(const char *words)
+{
+	const struct pause_rule *r;
+
+	if (sscanf(words, "%255s %255s %255s", said_words[0], said_words[1], said_words[2]) != 3 ||
+	    (r = pause_rule(said_words[1])) == NULL) {
+		fail("no reply that stops mail:", words);
+		return;
+	}
+	upstream = (struct store_upstream){
+		.tenant = said_words[0], .keyword = r->keyword, .sender = strcmp(said_words[2], "*") == 0 ? "" : said_words[2], .relay = "",
+		.reply = "550 as it was said", .external_only = r->external_only, .wait_ms = r->wait_ms,
+		.since = fake.wall_ms, .said = fake.wall_ms, .times = 1,
+	};
+	put_upstream();
+}
+
 static void
 do_world(const char *command, const char *args)
 {
@@ -486,6 +519,11 @@ do_world(const char *command, const char *args)
 		fake.shares = strcmp(args, "share") == 0 ? 2 : 0;
 		fake.store_away = fake.store_late || strcmp(args, "away") == 0;
 		fake.store_fails = fake.store_away || strcmp(args, "fails") == 0;
+	} else if (strcmp(command, "said") == 0) {
+		do_said(args);
+	} else if (strcmp(command, "taken") == 0) {
+		upstream.good = fake.wall_ms;
+		put_upstream();
 	} else if (strcmp(command, "waiting") == 0) {
 		fake.waiting = (uint64_t)seconds;
 	} else if (strcmp(command, "signer") == 0) {

@@ -115,6 +115,7 @@ stage_set(struct gate *g, const char *file, const char *more)
 void
 stage_clear(struct gate *g)
 {
+	pauses_free(&g->pauses);
 	snapshot_holder_free(&g->snapshots);
 	store_close(&g->store);
 }

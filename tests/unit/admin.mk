@@ -49,3 +49,9 @@ tests_unit_test_hop_SOURCES = tests/unit/test_hop.c admin/follow_hop.c
 tests_unit_test_hop_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_hop_LDADD = libmaillog.a libbase.a $(CMOCKA_LIBS)
 endif
+
+check_PROGRAMS += tests/unit/test_pause
+TESTS += tests/unit/test_pause
+tests_unit_test_pause_SOURCES = tests/unit/test_pause.c admin/m365.c admin/m365.h
+tests_unit_test_pause_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_pause_LDADD = libgate.a libpolicy.a libbase.a $(CMOCKA_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)

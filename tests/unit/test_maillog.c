@@ -20,7 +20,7 @@
 /* 2026-11-24T13:00:00Z */
 #define NOW INT64_C(1795525200000)
 
-static const char *const kinds[] = {"nothing", "delivery", "begun", "removed", "deleted", "expired", "tls"};
+static const char *const kinds[] = {"nothing", "delivery", "begun", "removed", "deleted", "expired", "sender", "tls"};
 
 /* The event in one line. */
 static const char *
@@ -41,6 +41,8 @@ told(const char *text, char *buf, size_t size)
 		n += snprintf(buf + n, size - (size_t)n, " %s", e.queue_id);
 	if (e.old_id[0] != '\0')
 		n += snprintf(buf + n, size - (size_t)n, " was %s", e.old_id);
+	if (e.sender != NULL)
+		n += snprintf(buf + n, size - (size_t)n, " of <%s>", e.sender);
 	if (e.kind == MAILLOG_TLS)
 		n += snprintf(buf + n, size - (size_t)n, " %s|%s", e.next_hop, e.tls);
 	if (e.kind != MAILLOG_DELIVERY)
@@ -90,7 +92,9 @@ static const struct {
 	{T "postfix/cleanup[123]: 4F9D195432C: milter-reject: END-OF-MESSAGE from x[10.1.2.3]: 5.7.1 no; from=<a@b> to=<c@d> proto=ESMTP helo=<x>", "removed postfix[123] 4F9D195432C"},
 	{T "postfix/smtpd[123]: NOQUEUE: milter-reject: MAIL from x[10.1.2.3]: 550 5.7.1 no; from=<a@b> proto=ESMTP helo=<x>", "nothing"},
 	{T "postfix/qmgr[123]: 4F9D195432C: removed", "removed postfix[123] 4F9D195432C"},
-	{T "postfix/qmgr[123]: 4F9D195432C: from=<a@contoso.com>, size=500, nrcpt=1 (queue active)", "nothing"},
+	{T "postfix/qmgr[123]: 4F9D195432C: from=<a@contoso.com>, size=500, nrcpt=1 (queue active)", "sender postfix[123] 4F9D195432C of <a@contoso.com>"},
+	{T "postfix/qmgr[123]: 4F9D195432C: from=<>, size=500, nrcpt=1 (queue active)", "sender postfix[123] 4F9D195432C of <>"},
+	{T "postfix/qmgr[123]: 4F9D195432C: from=<a@contoso.com>, status=skipped", "nothing"},
 	{T "postfix/qmgr[123]: 4F9D195432C: from=<a@contoso.com>, status=expired, returned to sender", "expired postfix[123] 4F9D195432C"},
 	{T "postfix/qmgr[123]: 4F9D195432C: from=<>, status=force-expired, returned to sender", "expired postfix[123] 4F9D195432C"},
 	{T "postfix/postsuper[123]: 4F9D195432C: removed", "deleted postfix[123] 4F9D195432C"},
@@ -105,7 +109,7 @@ static const struct {
 	 "delivery sendmail[7] 5AOD4Uqb012345 <a@contoso.com> <\"b, c\"@contoso.com> <root> |[192.0.2.1][192.0.2.1]|deferred|4.7.0|86462000|451 4.7.500 busy, stat=Deferred: 451 4.7.500 busy"},
 	{T "sm-mta[7]: 5AOD4Uqb012345: to=<a@contoso.com>, delay=00:00:00, mailer=relay, pri=30000, stat=queued", "delivery sendmail[7] 5AOD4Uqb012345 <a@contoso.com> ||deferred||0|queued"},
 	{T "sm-mta[7]: 5AOD4Uqb012345: to=<a@contoso.com>, delay=00:00:00, mailer=relay, relay=mx. [1.2.3.4], dsn=5.1.1, stat=Sent (no)", "delivery sendmail[7] 5AOD4Uqb012345 <a@contoso.com> |mx[1.2.3.4]|bounced|5.1.1|0|Sent (no)"},
-	{T "sm-mta[7]: 5AOD4Uqb012345: from=<a@contoso.com>, size=1, class=0, nrcpts=1, msgid=<x>, proto=ESMTP, daemon=MTA, relay=x [10.1.2.3]", "begun sendmail[7] 5AOD4Uqb012345"},
+	{T "sm-mta[7]: 5AOD4Uqb012345: from=<a@contoso.com>, size=1, class=0, nrcpts=1, msgid=<x>, proto=ESMTP, daemon=MTA, relay=x [10.1.2.3]", "begun sendmail[7] 5AOD4Uqb012345 of <a@contoso.com>"},
 	{T "sm-mta[7]: STARTTLS=client, relay=mx.example., version=TLSv1.3, verify=OK, cipher=X, bits=256/256", "tls sendmail[7] mx.example|TLSv1.3"},
 	{T "sm-msp-queue[7]: 5AOD4Uqb012345: to=<a@contoso.com>, delay=00:00:00, mailer=relay, pri=30000, dsn=2.0.0, stat=Sent (x)", "nothing"},
 
@@ -116,7 +120,8 @@ static const struct {
 	 "delivery postfix[1] 4F9D195432C <\"x\\\">, relay=a, dsn=2.0.0, status=sent (\"@c.example> |mx[192.0.2.1]:25|bounced|5.1.1|1000|no"},
 	/* The same without its quotes (info_log_address_format = internal) could be read in two ways. */
 	{T "postfix/smtp[1]: 4F9D195432C: to=<x y>, relay=evil[1.2.3.4]:25, dsn=2.0.0, status=sent (@contoso.com>, relay=mx[192.0.2.1]:25, delay=1, dsn=5.1.1, status=bounced (no)", "nothing"},
-	{T "postfix/qmgr[1]: 4F9D195432C: from=<\"a>, status=expired, returned to sender\"@x.example>, size=1, nrcpt=1 (queue active)", "nothing"},
+	{T "postfix/qmgr[1]: 4F9D195432C: from=<\"a>, status=expired, returned to sender\"@x.example>, size=1, nrcpt=1 (queue active)",
+	 "sender postfix[1] 4F9D195432C of <\"a>, status=expired, returned to sender\"@x.example>"},
 	{T "sm-mta[7]: 5AOD4Uqb012345: to=<\"a>, dsn=2.0.0, stat=Sent (\"@x.example>, delay=00:00:00, dsn=5.1.1, stat=User unknown", "delivery sendmail[7] 5AOD4Uqb012345 <\"a>, dsn=2.0.0, stat=Sent (\"@x.example> ||bounced|5.1.1|0|User unknown"},
 	{T "sm-mta[7]: 5AOD4Uqb012345: to=<b@c>, ctladdr=<\"a, dsn=2.0.0, stat=Sent (\"@x.example> (1/1), delay=00:00:00, dsn=5.1.1, stat=User unknown", "delivery sendmail[7] 5AOD4Uqb012345 <b@c> ||bounced|5.1.1|0|User unknown"},
 	/* A server's words. */
