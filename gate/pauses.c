@@ -207,6 +207,31 @@ pauses_hold(struct pauses *p, const struct pauses_mail *m, int64_t now, struct p
 	return holds;
 }
 
+static void
+note_try(struct pause *one, int64_t now)
+{
+	one->facts.unanswered += one->facts.tried >= one->facts.said;
+	one->facts.tried = now;
+}
+
+bool
+pauses_keep(struct pauses *p, const char *tenant, int64_t now)
+{
+	bool stays = false;
+
+	pthread_mutex_lock(&p->lock);
+	for (struct pause *one = p->first; one != NULL && !stays; one = one->next) {
+		enum pause_state state = pause_state(&one->facts, now, NULL);
+
+		stays = strcmp(one->u.tenant, tenant) == 0 && state != PAUSE_CLOSED && (state != PAUSE_TRIES || one->trying.s[0] != '\0');
+	}
+	for (struct pause *one = p->first; one != NULL && !stays; one = one->next)
+		if (strcmp(one->u.tenant, tenant) == 0 && pause_state(&one->facts, now, NULL) == PAUSE_TRIES)
+			note_try(one, now);
+	pthread_mutex_unlock(&p->lock);
+	return stays;
+}
+
 void
 pauses_done(struct pauses *p, const struct id *id, int64_t now, bool went)
 {
@@ -215,10 +240,8 @@ pauses_done(struct pauses *p, const struct id *id, int64_t now, bool went)
 		if (strcmp(one->trying.s, id->s) != 0)
 			continue;
 		one->trying.s[0] = '\0';
-		if (!went)
-			continue;
-		one->facts.unanswered += one->facts.tried >= one->facts.said;
-		one->facts.tried = now;
+		if (went)
+			note_try(one, now);
 	}
 	pthread_mutex_unlock(&p->lock);
 }

@@ -46,6 +46,9 @@ struct pauses_answer {
 /* Whether mail is to wait, with *a_r. When it need not because it is the one that tries, pauses_done()
  * must say what became of the message. */
 bool pauses_hold(struct pauses *p, const struct pauses_mail *m, int64_t now, struct pauses_answer *a_r);
+/* Whether held mail of a tenant stays where it is: while any of the tenant's mail waits. When the time has come for a
+ * try, the one that asks is it, and on its way. */
+bool pauses_keep(struct pauses *p, const char *tenant, int64_t now);
 /* A message that tries has ended; `went`: towards the next hop. */
 void pauses_done(struct pauses *p, const struct id *id, int64_t now, bool went);
 

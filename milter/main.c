@@ -91,10 +91,14 @@ open_store(const struct policy *p, char *error_r, size_t error_size)
 		.url = p->database,
 		.durability = p->durability == DURABILITY_POWER ? STORE_DURABILITY_POWER
 								: STORE_DURABILITY_PROCESS,
-		.relay = gate.relay, .clock = gate.clock, .log = daemon_log,
+		.relay = gate.relay, .clock = gate.clock, .log = daemon_log, .stays = upstream_keeps,
 		.local_url = p->database_away == AWAY_LOCAL_SHARE ? p->local_database : NULL, .relays = p->relays,
 	};
 
+	gate.pauses = pauses_new();
+	if (gate.pauses == NULL)
+		return -1;
+	upstream_prepare(&gate, database);
 	gate.store = store_open(&o, error_r, error_size);
 	if (gate.store == NULL)
 		return -1;
@@ -166,7 +170,7 @@ serve(void)
 		daemon_say(true, "%s: cannot open this socket: %s", listen_on, strerror(errno));
 		return 1;
 	}
-	if (upstream_start(&gate, database) != 0 || daemon_watch_signals(reload_again, stop, reload_remind) != 0) {
+	if (upstream_start() != 0 || daemon_watch_signals(reload_again, stop, reload_remind) != 0) {
 		daemon_say(true, "cannot start a thread");
 		return 1;
 	}

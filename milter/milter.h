@@ -49,9 +49,14 @@ int daemon_detach(void);
 
 /* upstream.c */
 
-/* Starts the thread that reads what is paused upstream into g->pauses, from the database at this
- * URL; both must live on. 0, or -1. */
-int upstream_start(struct gate *g, const char *url);
+/* For store_options.stays; context: none. */
+bool upstream_keeps(void *context, const char *tenant);
+
+/* Says from where what is paused upstream is read into g->pauses (which is there): the database at this URL. Both
+ * must live on. Before there is another thread. */
+void upstream_prepare(struct gate *g, const char *url);
+/* Starts the thread that reads. 0, or -1. */
+int upstream_start(void);
 /* Ends it. */
 void upstream_stop(void);
 

@@ -112,13 +112,39 @@ run(void *unused)
 	return NULL;
 }
 
-int
-upstream_start(struct gate *g, const char *url)
+static bool
+is_switched_on(const struct policy *p, const char *tenant)
+{
+	for (size_t i = 0; i < p->n_tenants; i++)
+		if (strcmp(p->tenants[i].name, tenant) == 0)
+			return p->tenants[i].upstream_pause;
+	return false;
+}
+
+bool
+upstream_keeps(void *context, const char *tenant)
+{
+	struct snapshot *s;
+	bool on;
+
+	(void)context;
+	s = snapshot_current(up.gate->snapshots);
+	on = is_switched_on(s->policy, tenant);
+	snapshot_unref(&s);
+	return on && pauses_keep(up.gate->pauses, tenant, up.gate->clock->wall_ms(up.gate->clock->context));
+}
+
+void
+upstream_prepare(struct gate *g, const char *url)
 {
 	up.gate = g;
 	up.url = url;
-	g->pauses = pauses_new();
-	up.is_started = g->pauses != NULL && pthread_create(&up.thread, NULL, run, NULL) == 0;
+}
+
+int
+upstream_start(void)
+{
+	up.is_started = pthread_create(&up.thread, NULL, run, NULL) == 0;
 	return up.is_started ? 0 : -1;
 }
 

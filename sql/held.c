@@ -395,6 +395,8 @@ consider(struct grant *g, struct candidate *c)
 
 	if (counters == NULL || !has_room(g, c, counters))
 		return rc;
+	if (g->b->options.stays != NULL && g->b->options.stays(g->b->options.stays_context, c->tenant))
+		return rc;
 	note_served(g->b, c);
 	return let_go(g->b, c, counters, "");
 }

@@ -64,6 +64,10 @@ struct store_options {
 	 * see; at most once a minute for the same fault. */
 	void (*log)(void *context, bool is_error, const char *line);
 	void *log_context;
+	/* Whether a held message of this tenant, whose turn has come, must stay where it is for now; NULL: never.
+	 * From the writer's thread. */
+	bool (*stays)(void *context, const char *tenant);
+	void *stays_context;
 	const int64_t *server_skew; /* for tests, or NULL: milliseconds added to a server's time */
 	const _Atomic bool *server_away; /* likewise: the server is taken for away while it is true */
 	/* What a relay goes on with while the server is away: see "Shares". NULL: nothing. */

@@ -54,6 +54,12 @@ apps:
     method: connector
     mode: monitor
     senders: ["*@contoso.com"]
+  - name: news
+    tenant: contoso
+    clients: [10.1.2.6]
+    method: connector
+    senders: ["news@contoso.com"]
+    limits: [1 messages/minute then hold]
   - name: cron
     tenant: contoso
     clients: [local]
@@ -301,22 +307,23 @@ class Pause(Paused):
         self.goes(CONTOSO)
 
     def test_an_admin_lifts_it(self):
-        self.be_refused("d", "550 5.1.90 daily limit", CONTOSO)
+        # Of a sender that no other test has, for they set the time back behind the lift.
+        self.be_refused("d", "550 5.1.90 daily limit", BOB)
         self.assertIn("no tenant initech", self.postern("pause", "lift", "initech", status=2))
         self.assertIn("nothing of that is paused", self.postern("pause", "lift", "contoso", status=1))
         self.assertIn("expected lift TENANT", self.postern("pause", "lift", status=2))
         self.assertIn("not raise", self.postern("pause", "raise", status=2))
-        self.assertIn("goes on", self.postern("pause", "lift", "contoso", CONTOSO))
+        self.assertIn("goes on", self.postern("pause", "lift", "contoso", BOB))
         self.assertEqual(self.pauses(), [])
         time.sleep(2.5)
-        self.goes(CONTOSO)
+        self.goes(BOB)
         db = sqlite3.connect("file:%s?mode=ro" % self.database, uri=True)
         self.assertEqual(db.execute("SELECT limit_name, key, result FROM acts WHERE what = 'resume'").fetchall(),
-                         [("contoso", CONTOSO, "done: mail of contoso from crm@contoso.com goes on")])
+                         [("contoso", BOB, "done: mail of contoso from bob@contoso.com goes on")])
         db.close()
         # Said again, it holds again.
-        self.be_refused("d", "550 5.1.90 daily limit", CONTOSO)
-        self.waits(CONTOSO)
+        self.be_refused("d", "550 5.1.90 daily limit", BOB)
+        self.waits(BOB)
 
     def test_it_can_be_switched_off(self):
         self.be_refused("d", "550 5.7.233 quota", "erp@globex.example", "10.2.2.3")
@@ -337,6 +344,23 @@ class Pause(Paused):
         self.postfix.submit(CONTOSO, [to, "alice@contoso.com"], dozen.text(CONTOSO, to, "cron"))
         pt.wait_for(lambda: "upstream-paused" in self.daemon.log() and "app=cron" in self.daemon.log(), 20, "cron's mail")
         self.assertFalse([m for m in self.stand_in.messages if to in m["recipients"]])
+
+    def held(self):
+        db = sqlite3.connect("file:%s?mode=ro" % self.database, uri=True)
+        found = db.execute("SELECT state FROM held").fetchall()
+        db.close()
+        return [s[0] for s in found]
+
+    def test_held_mail_stays_held(self):
+        self.goes("news@contoso.com", client="10.1.2.6")
+        self.goes("news@contoso.com", client="10.1.2.6")
+        self.assertEqual(self.held(), ["waiting"])
+        self.be_refused("d", "550 5.7.233 quota", CONTOSO)
+        # A window and more is over: it would have been granted.
+        time.sleep(66)
+        self.assertEqual(self.held(), ["waiting"])
+        self.postern("pause", "lift", "contoso")
+        pt.wait_for(lambda: self.held() == ["granted"], 20, "its turn")
 
     def test_it_outlives_posternd(self):
         self.be_refused("d", "550 5.7.233 quota", CONTOSO)

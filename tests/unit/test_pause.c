@@ -236,6 +236,29 @@ test_several(void **state)
 	pauses_free(&p);
 }
 
+static void
+test_held_mail(void **state)
+{
+	struct pauses *p = pauses_new();
+	struct store_upstream u = said("@contoso.com", "relay-access-denied", true, T);
+	struct id a = {"A"};
+
+	(void)state;
+	load(p, &u, 1, T);
+	assert_true(pauses_keep(p, "contoso", T + MINUTE));
+	assert_false(pauses_keep(p, "globex", T + MINUTE));
+	/* The time of a try: one goes, the next stays, and so does new mail. */
+	assert_false(pauses_keep(p, "contoso", T + HOUR));
+	assert_true(pauses_keep(p, "contoso", T + HOUR));
+	assert_true(holds(p, "x@contoso.com", true, &a, T + HOUR));
+	assert_false(holds(p, "x@contoso.com", true, &a, T + HOUR + 10 * MINUTE));
+	assert_true(pauses_keep(p, "contoso", T + HOUR + 10 * MINUTE)); /* that one tries */
+	u.good = T + 2 * HOUR;
+	load(p, &u, 1, u.good);
+	assert_false(pauses_keep(p, "contoso", u.good));
+	pauses_free(&p);
+}
+
 int
 main(void)
 {
@@ -245,6 +268,7 @@ main(void)
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_one_tries),
 		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_held_mail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
