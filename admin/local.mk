@@ -33,6 +33,7 @@ postern_SOURCES = \
 	admin/command.h \
 	admin/database.c admin/database.h \
 	admin/difference.c admin/difference.h \
+	admin/drift.c admin/drift.h \
 	admin/explain.c admin/explain.h admin/explain_past.c \
 	admin/export.c admin/export_row.c admin/export_row.h \
 	admin/follow.c admin/follow.h admin/follow_file.c admin/follow_hop.c admin/follow_journal.c \

@@ -21,7 +21,7 @@ libsql_a_SOURCES = \
 	sql/postgres.c \
 	sql/operator.c sql/operator.h \
 	sql/prune.c \
-	sql/read.c sql/read-private.h sql/read_held.c sql/read_trace.c sql/read_upstream.c \
+	sql/read.c sql/read-private.h sql/read_held.c sql/read_summary.c sql/read_trace.c sql/read_upstream.c \
 	sql/rehearsal.c \
 	sql/report.c sql/report.h \
 	sql/requests.c sql/requests.h \

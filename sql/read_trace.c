@@ -134,6 +134,17 @@ next_time(struct reader *r, const struct record *m)
 	return rc == DB_FAILED ? -1 : time;
 }
 
+bool
+deliveries_is_of(const char *next_hop_of, const char *tenant)
+{
+	size_t len = strlen(tenant);
+
+	for (const char *s = next_hop_of; len > 0 && (s = strstr(s, tenant)) != NULL; s++)
+		if (s > next_hop_of && s[-1] == ',' && s[len] == ',')
+			return true;
+	return false;
+}
+
 static void
 read_delivery(struct db_query *q, const char *tenant, struct store_delivery *d)
 {
@@ -141,15 +152,12 @@ read_delivery(struct db_query *q, const char *tenant, struct store_delivery *d)
 				      &d->instance, &d->next_hop_of};
 	int64_t *const numbers[] = {&d->first_time, &d->time, &d->delay_ms, &d->attempts, &d->closed};
 	const int n = sizeof texts / sizeof texts[0];
-	size_t len = strlen(tenant);
 
 	for (int i = 0; i < n; i++)
 		*texts[i] = db_text(q, i);
 	for (int i = 0; i < 5; i++)
 		*numbers[i] = db_int(q, n + i);
-	d->is_believed = false;
-	for (const char *s = d->next_hop_of; len > 0 && !d->is_believed && (s = strstr(s, tenant)) != NULL; s++)
-		d->is_believed = s > d->next_hop_of && s[-1] == ',' && s[len] == ',';
+	d->is_believed = deliveries_is_of(d->next_hop_of, tenant);
 }
 
 int

@@ -120,6 +120,10 @@ struct store_ops {
 			      const char **error_r);
 	int (*reader_holding)(void *reader, int (*each)(void *context, const struct store_holding *h),
 			      void *context, const char **error_r);
+	int (*reader_seen)(void *reader, const struct store_seen_query *what,
+			   int (*each)(void *context, const struct store_seen *s), void *context, const char **error_r);
+	int (*reader_answers)(void *reader, int64_t since, int64_t until,
+			      int (*each)(void *context, const struct store_answer *a), void *context, const char **error_r);
 	int64_t (*reader_last_event)(void *reader);
 	int (*reader_events)(void *reader, const char *relay, int64_t after,
 			     int (*each)(void *context, const struct store_event *e), void *context,
@@ -167,6 +171,10 @@ int reader_boosts(void *reader, const struct clock *clock,
 int reader_traffic(void *reader, const struct store_traffic_query *what,
 		int (*each)(void *context, const struct store_traffic *t), void *context, const char **error_r);
 int reader_holding(void *reader, int (*each)(void *context, const struct store_holding *h),
+		void *context, const char **error_r);
+int reader_seen(void *reader, const struct store_seen_query *what, int (*each)(void *context, const struct store_seen *s),
+		void *context, const char **error_r);
+int reader_answers(void *reader, int64_t since, int64_t until, int (*each)(void *context, const struct store_answer *a),
 		void *context, const char **error_r);
 int64_t reader_last_event(void *reader);
 int reader_events(void *reader, const char *relay, int64_t after,

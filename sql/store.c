@@ -346,6 +346,20 @@ store_reader_traffic(struct store_reader *r, const struct store_traffic_query *w
 }
 
 int
+store_reader_seen(struct store_reader *r, const struct store_seen_query *what,
+		  int (*each)(void *context, const struct store_seen *s), void *context, const char **error_r)
+{
+	return r->ops->reader_seen(r->reader, what, each, context, error_r);
+}
+
+int
+store_reader_answers(struct store_reader *r, int64_t since, int64_t until,
+		     int (*each)(void *context, const struct store_answer *a), void *context, const char **error_r)
+{
+	return r->ops->reader_answers(r->reader, since, until, each, context, error_r);
+}
+
+int
 store_reader_holding(struct store_reader *r, int (*each)(void *context, const struct store_holding *h),
 		     void *context, const char **error_r)
 {

@@ -464,6 +464,38 @@ struct store_holding {
 int store_reader_holding(struct store_reader *r, int (*each)(void *context, const struct store_holding *h),
 			 void *context, const char **error_r);
 
+/* Which senders or clients each app had, by ranges of time: range 0 goes from `since` to `until`, those before
+ * it are range_ms long each, up to `oldest`. By rows: what is pruned is not among them. */
+struct store_seen_query {
+	enum store_by by;         /* STORE_BY_SENDER, STORE_BY_CLIENT */
+	int64_t oldest, since, until, range_ms; /* wall time, milliseconds */
+};
+/* Of one of them in one range: what was not deferred or rejected. */
+struct store_seen {
+	const char *app, *name;
+	int64_t range;
+	uint64_t messages;
+	int64_t first;            /* when the first of them came, */
+	const char *first_id;     /* and its id, of several of the same millisecond one */
+};
+
+/* Calls `each`, app by app, name by name, the latest range first. Likewise. */
+int store_reader_seen(struct store_reader *r, const struct store_seen_query *what,
+		      int (*each)(void *context, const struct store_seen *s), void *context, const char **error_r);
+
+/* What next hops answered to recipients of an app's mail whose last try was in a range of time. */
+struct store_answer {
+	const char *app, *tenant; /* "" where no message of the audit is known to it */
+	const char *status;       /* as in struct store_delivery, as the others are; */
+	const char *dsn, *next_hop, *reply; /* "" for what was sent; dsn: where it is the server's own */
+	bool is_believed;
+	uint64_t recipients;
+};
+
+/* Calls `each`, the most frequent first. Likewise, or STORE_NO_DELIVERIES. */
+int store_reader_answers(struct store_reader *r, int64_t since, int64_t until,
+			 int (*each)(void *context, const struct store_answer *a), void *context, const char **error_r);
+
 /* How many messages are in the range; -1 on error. */
 int64_t store_reader_count(struct store_reader *r, const struct store_range *range);
 

@@ -377,6 +377,71 @@ nobody_ever_wrote_any(void **state)
 	store_reader_close(&reader);
 }
 
+static int
+tell_answer(void *context, const struct store_answer *a)
+{
+	size_t n = strlen(told);
+
+	(void)context;
+	snprintf(told + n, sizeof told - n, "%s %s %s %s%s x%d;", a->app, a->tenant, a->status, a->reply, a->is_believed ? " believed" : "",
+		 (int)a->recipients);
+	return 0;
+}
+
+static int
+tell_seen(void *context, const struct store_seen *s)
+{
+	size_t n = strlen(told);
+
+	(void)context;
+	snprintf(told + n, sizeof told - n, "%s %s %d x%d %d %s;", s->app, s->name, (int)s->range, (int)s->messages, (int)s->first, s->first_id);
+	return 0;
+}
+
+/* What a summary asks: answers by app, and who sent in which range. */
+static void
+a_summary_adds_up(void **state)
+{
+	const struct store_seen_query q = {.by = STORE_BY_SENDER, .oldest = 1000, .since = 9000, .until = 10000, .range_ms = 3000};
+	const struct store_seen_query of_clients = {.by = STORE_BY_CLIENT, .oldest = 1000, .since = 9000, .until = 10000, .range_ms = 3000};
+	struct store_reader *reader;
+	char error[400] = "";
+	const char *why = "";
+
+	(void)state;
+	message("A", "Q", 2300);
+	message("B", "Q", 9700);
+	message("D", "R", 8999);
+	message("C", "S", 6000);
+	message("E", "T", 5999);
+	message("F", "U", 10000);
+	message("G", "V", 9800);
+	sql("UPDATE messages SET verdict = CASE WHEN id = 'G' THEN 'reject' ELSE 'accept' END, client = '10.1.2.3'");
+	sql("UPDATE messages SET sender = 'new@contoso.com', app = 'erp' WHERE id = 'B'");
+	begin();
+	try("Q", "a@x", 3000, "sent", "ok 1");
+	try("Q", "b@x", 3000, "sent", "ok 2");
+	try("Q", "c@x", 3000, "bounced", "550 5.1.1 no");
+	try("R", "c@x", 9500, "deferred", "451 later");
+	try("Z", "b@x", 3000, "sent", "ok");
+	try("U", "b@x", 11000, "sent", "ok");
+	commit();
+	reader = store_reader_open(url, error, sizeof error);
+	assert_non_null(reader);
+	told[0] = '\0';
+	assert_int_equal(store_reader_answers(reader, 1000, 10000, tell_answer, NULL, &why), 0);
+	assert_string_equal(told, "crm contoso sent  believed x2;  sent  x1;crm contoso bounced 550 5.1.1 no believed x1;"
+			    "crm contoso deferred 451 later believed x1;");
+	told[0] = '\0';
+	assert_int_equal(store_reader_seen(reader, &q, tell_seen, NULL, &why), 0);
+	assert_string_equal(told, "crm crm@contoso.com 1 x2 6000 C;crm crm@contoso.com 2 x1 5999 E;crm crm@contoso.com 3 x1 2300 A;"
+			    "erp new@contoso.com 0 x1 9700 B;");
+	told[0] = '\0';
+	assert_int_equal(store_reader_seen(reader, &of_clients, tell_seen, NULL, &why), 0);
+	assert_string_equal(told, "crm 10.1.2.3 1 x2 6000 C;crm 10.1.2.3 2 x1 5999 E;crm 10.1.2.3 3 x1 2300 A;erp 10.1.2.3 0 x1 9700 B;");
+	store_reader_close(&reader);
+}
+
 /* Each part of a statement goes by an index, whatever the size of the audit. */
 static void
 statements_use_their_indexes(void **state)
@@ -387,6 +452,9 @@ statements_use_their_indexes(void **state)
 		{trace_by_queue_id, {"messages_queue_id", "refusals_queue_id"}},
 		{trace_by_address, {"messages_sender", "messages_header_from", "recipients_address", "refusals_sender", "refusals_recipient"}},
 		{trace_deliveries, {"deliveries_queue_id", "deliveries_origin_id"}},
+		{summary_answers, {"deliveries_time", "messages_queue_id"}},
+		{summary_senders, {"messages_time"}},
+		{summary_clients, {"messages_time"}},
 	};
 
 	(void)state;
@@ -397,7 +465,7 @@ statements_use_their_indexes(void **state)
 		struct db_query *q;
 		size_t n = 0;
 
-		if (i == 2) {
+		if (table[i].text == trace_deliveries) {
 			snprintf(path, sizeof path, "ATTACH '%s-deliveries' AS follower", url + strlen("sqlite:"));
 			sql(path);
 		}
@@ -451,7 +519,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(tries_are_counted), TEST(queue_ids_come_again), TEST(requeued_mail_keeps_its_message), TEST(what_is_given_up),
 		TEST(tls_is_the_connections), TEST(place_and_rows_are_one), TEST(old_rows_go), TEST(messages_are_found),
-		TEST(nobody_ever_wrote_any), TEST(statements_use_their_indexes), TEST(the_view_is_there),
+		TEST(nobody_ever_wrote_any), TEST(a_summary_adds_up), TEST(statements_use_their_indexes), TEST(the_view_is_there),
 	};
 	char command[100];
 	int rc;

@@ -55,3 +55,12 @@ TESTS += tests/unit/test_pause
 tests_unit_test_pause_SOURCES = tests/unit/test_pause.c admin/m365.c admin/m365.h
 tests_unit_test_pause_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_pause_LDADD = libgate.a libpolicy.a libbase.a $(CMOCKA_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS)
+
+# In what mail differs from that before.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_drift
+TESTS += tests/unit/test_drift
+tests_unit_test_drift_SOURCES = tests/unit/test_drift.c admin/drift.c admin/drift.h
+tests_unit_test_drift_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_drift_LDADD = liblearn.a libbase.a $(CMOCKA_LIBS) -lm
+endif
