@@ -31,6 +31,7 @@ policy_new(void)
 			.command = "", .mail = NOTIFY_NO, .admin = "", .from = "", .sendmail = "/usr/sbin/sendmail",
 			.quiet = 3600, .at = 80,
 		},
+		.summary = {.weekday = 1, .minute = 7 * 60},
 	};
 	atomic_init(&c->references, 1);
 	if (c->policy.arena == NULL) {

@@ -25,6 +25,7 @@ enum subjects { SUBJECTS_KEEP, SUBJECTS_HASH, SUBJECTS_DROP };
 enum durability { DURABILITY_POWER, DURABILITY_PROCESS };
 enum database_away { AWAY_ON_FAILURE, AWAY_TEMPFAIL, AWAY_ACCEPT, AWAY_LOCAL_SHARE };
 enum notify_mail { NOTIFY_NO, NOTIFY_OWNER, NOTIFY_ADMIN, NOTIFY_BOTH };
+enum summary_every { SUMMARY_OFF, SUMMARY_WEEKLY, SUMMARY_DAILY };
 enum connector_auth { CONNECTOR_BY_IP, CONNECTOR_BY_CERTIFICATE };
 
 enum method {
@@ -139,6 +140,8 @@ struct app {
 	uint64_t max_size;              /* octets; 0 none */
 	const char *owner;              /* "" when not given */
 	const char *department;
+	enum summary_every summary;     /* how often its owner gets one; as in force */
+	bool has_summary;               /* its own; otherwise the file's holds */
 	bool is_unknown;                /* the built-in app for clients that are no app */
 };
 
@@ -153,6 +156,14 @@ struct notify {
 	uint64_t at;                    /* a limit is near from this share of its count on, in percent */
 };
 
+/* Who gets a summary by mail, and when. Sender, admin and program are those of struct notify. */
+struct summary_wish {
+	enum summary_every owners, admin;
+	int weekday;                    /* of the weekly ones, 0 is Sunday; a week goes up to its midnight */
+	int minute;                     /* of the day, from which on they are sent */
+	bool empty;                     /* also where there is nothing to tell */
+};
+
 struct policy {
 	struct arena *arena;
 	const char *listen;             /* "unix:/path" or "inet:PORT@ADDRESS" */
@@ -162,6 +173,7 @@ struct policy {
 	uint64_t relays;                /* how many share the database; 0 when not given */
 	const char *local_database;     /* "sqlite:/path", "" when not given; given with AWAY_LOCAL_SHARE, as relays is */
 	struct notify notify;
+	struct summary_wish summary;
 	enum mode mode;
 	enum on_failure on_failure;
 	enum unknown_clients unknown_clients;

@@ -177,6 +177,15 @@ read_settings(struct build *b, const struct value *v, struct app *a)
 }
 
 static void
+read_app_summary(struct build *b, const struct value *v, struct app *a)
+{
+	a->has_summary = v->node != NULL && !v->node->is_broken;
+	a->summary = a->has_summary ? (enum summary_every)v->number : b->policy->summary.owners;
+	if (a->has_summary && a->summary != SUMMARY_OFF && b->policy->notify.from[0] == '\0')
+		node_error(b->problems, v->node, "a summary needs \"from\" in the block \"notify\", an address in an accepted domain");
+}
+
+static void
 check_name_is_new(struct build *b, const struct node *n, const char *name)
 {
 	const struct policy *p = b->policy;
@@ -206,6 +215,7 @@ build_app(struct build *b, const struct node *n, struct app *a)
 	}
 	read_tenants(b, n, v, a);
 	read_settings(b, v, a);
+	read_app_summary(b, &v[APP_SUMMARY], a);
 	read_clients(b, &v[APP_CLIENTS], a);
 	a->logins = read_texts(b, &v[APP_LOGINS], &a->n_logins);
 	a->certificates = read_texts(b, &v[APP_CERTIFICATES], &a->n_certificates);

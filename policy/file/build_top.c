@@ -237,6 +237,59 @@ read_notify(struct build *b, const struct value *from)
 	check_notify(b, v);
 }
 
+/* "07:00" in minutes; the pattern of the option is for editors. */
+static int
+read_time(struct build *b, const struct value *v)
+{
+	const char *s = v->text;
+	int hour, minute;
+
+	if (s == NULL || (v->node != NULL && v->node->is_broken))
+		return 0;
+	if (strlen(s) == 5 && s[2] == ':' && text_is_digit(s[0]) && text_is_digit(s[1]) && text_is_digit(s[3]) && text_is_digit(s[4])) {
+		hour = (s[0] - '0') * 10 + s[1] - '0';
+		minute = (s[3] - '0') * 10 + s[4] - '0';
+		if (hour < 24 && minute < 60)
+			return hour * 60 + minute;
+	}
+	node_error(b->problems, v->node, "\"%s\" is no value of \"time\"; expected a time of day from 00:00 to 23:59", s);
+	return 0;
+}
+
+/* Whom it goes to and from stands in the notify block. */
+static void
+check_summary(struct build *b, const struct value *notify, const struct value *v)
+{
+	static const int wishes[] = {SUMMARY_OWNERS, SUMMARY_ADMIN};
+	const struct notify *n = &b->policy->notify;
+
+	for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
+		const struct value *w = &v[wishes[i]];
+
+		if (w->node == NULL || w->node->is_broken || w->number == SUMMARY_OFF)
+			continue;
+		if (n->from[0] == '\0' && (notify->node == NULL || !notify->node->is_broken))
+			node_error(b->problems, w->node, "a summary needs \"from\" in the block \"notify\", an address in an accepted domain");
+		if (wishes[i] == SUMMARY_ADMIN && n->admin[0] == '\0')
+			node_error(b->problems, w->node, "a summary to the admin needs \"admin\" in the block \"notify\", an address");
+	}
+}
+
+static void
+read_summary(struct build *b, const struct value *notify, const struct value *from)
+{
+	struct value v[SUMMARY_COUNT];
+
+	if (!read_block(b, &schema_summary, from, v))
+		return;
+	b->policy->summary = (struct summary_wish){
+		.owners = (enum summary_every)v[SUMMARY_OWNERS].number, .admin = (enum summary_every)v[SUMMARY_ADMIN].number,
+		.weekday = (int)v[SUMMARY_WEEKDAY].number, .minute = read_time(b, &v[SUMMARY_TIME]),
+		.empty = v[SUMMARY_EMPTY].number != 0,
+	};
+	check_summary(b, notify, v);
+}
+
 static void
 read_relay(struct build *b, const struct value *v)
 {
@@ -264,4 +317,5 @@ build_top(struct build *b, const struct value *v)
 	read_relay(b, &v[TOP_RELAY]);
 	read_audit(b, &v[TOP_AUDIT]);
 	read_notify(b, &v[TOP_NOTIFY]);
+	read_summary(b, &v[TOP_NOTIFY], &v[TOP_SUMMARY]);
 }

@@ -207,13 +207,45 @@ check_from(struct build *b, const struct node *n)
 				     from, domain + 1);
 }
 
+/* A summary to the owner: likewise. */
+static void
+check_summaries(struct build *b)
+{
+	const struct policy *p = b->policy;
+
+	for (size_t i = 0; i < p->n_apps; i++) {
+		const struct app *a = &p->apps[i];
+
+		if (a->summary == SUMMARY_OFF)
+			continue;
+		if (a->owner[0] == '\0' && (a->has_summary || p->summary.admin == SUMMARY_OFF))
+			problems_add(b->problems, false, a->file, a->line, a->column, "nobody gets a summary of app \"%s\": it has no owner",
+				     a->name);
+		else if (a->owner[0] != '\0' && !is_address(b, a->owner))
+			problems_add(b->problems, false, a->file, a->line, a->column, "the owner of app \"%s\" gets no summary: \"%s\" "
+				     "is no address", a->name, a->owner);
+	}
+}
+
+static bool
+has_summaries(const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_apps; i++)
+		if (p->apps[i].summary != SUMMARY_OFF)
+			return true;
+	return p->summary.admin != SUMMARY_OFF;
+}
+
 static void
 check_notify(struct build *b, const struct value *v)
 {
-	if (b->policy->notify.mail == NOTIFY_NO || v->node == NULL)
+	enum notify_mail mail = b->policy->notify.mail;
+
+	if (v->node == NULL || v->node->is_broken)
 		return;
-	check_from(b, v->node);
-	if (b->policy->notify.mail != NOTIFY_ADMIN)
+	if (mail != NOTIFY_NO || has_summaries(b->policy))
+		check_from(b, v->node);
+	if (mail != NOTIFY_NO && mail != NOTIFY_ADMIN)
 		check_owners(b);
 }
 
@@ -225,4 +257,5 @@ build_cross_check(struct build *b, const struct value *notify)
 	check_hidden(b);
 	build_check_reserves(b);
 	check_notify(b, notify);
+	check_summaries(b);
 }

@@ -14,6 +14,8 @@ static const char *const mode_words[] = {"enforce", "monitor", NULL};
 static const char *const on_failure_words[] = {"tempfail", "accept", NULL};
 static const char *const away_words[] = {"tempfail", "accept", "local-share", NULL};
 static const char *const notify_words[] = {"no", "owner", "admin", "both", NULL};
+static const char *const summary_words[] = {"off", "weekly", "daily", NULL};
+static const char *const weekday_words[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL};
 static const char *const unknown_words[] = {"reject", "direct-send", "monitor", NULL};
 static const char *const subjects_words[] = {"keep", "hash", "drop", NULL};
 static const char *const durability_words[] = {"power", "process", NULL};
@@ -52,6 +54,20 @@ static const struct option notify_options[] = {
 		.help = "The share of a limit from which on it is near."},
 };
 const struct block schema_notify = {.title = "the notify block", ROWS(notify_options)};
+
+static const struct option summary_options[] = {
+	[SUMMARY_OWNERS] = {.name = "owners", .type = OPTION_WORD, .words = summary_words, .standard = "off",
+		.help = "How often the owner of an app gets a summary of its mail, where the app does not say otherwise."},
+	[SUMMARY_ADMIN] = {.name = "admin", .type = OPTION_WORD, .words = summary_words, .standard = "off",
+		.help = "How often the admin gets one of all mail."},
+	[SUMMARY_WEEKDAY] = {.name = "weekday", .type = OPTION_WORD, .words = weekday_words, .standard = "mon",
+		.help = "The day of the weekly ones; their week ends at its midnight."},
+	[SUMMARY_TIME] = {.name = "time", .type = OPTION_TEXT, .standard = "07:00", .pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$",
+		.help = "The time of day from which on they are sent."},
+	[SUMMARY_EMPTY] = {.name = "empty", .type = OPTION_YES_NO, .standard = "no",
+		.help = "Whether one is sent where there is nothing to tell."},
+};
+const struct block schema_summary = {.title = "the summary block", ROWS(summary_options)};
 
 static const struct option tenant_options[] = {
 	[TENANT_ACCEPTED_DOMAINS] = {.name = "accepted-domains", .type = OPTION_LIST, .is_required = true,
@@ -134,6 +150,8 @@ static const struct option app_options[] = {
 		.help = "Largest message, such as 10M; else the method's."},
 	[APP_OWNER] = {.name = "owner", .type = OPTION_TEXT, .help = "Who answers for the app."},
 	[APP_DEPARTMENT] = {.name = "department", .type = OPTION_TEXT, .help = "Whom reports count it to."},
+	[APP_SUMMARY] = {.name = "summary", .type = OPTION_WORD, .words = summary_words,
+		.help = "How often its owner gets a summary of its mail; else what summary: owners says."},
 };
 const struct block schema_app = {.title = "an app", ROWS(app_options)};
 
@@ -208,6 +226,8 @@ static const struct option top_options[] = {
 		.help = "What is recorded of each message."},
 	[TOP_NOTIFY] = {.name = "notify", .type = OPTION_BLOCK, .block = &schema_notify,
 		.help = "Who is told that a limit is near, reached and free again."},
+	[TOP_SUMMARY] = {.name = "summary", .type = OPTION_BLOCK, .block = &schema_summary,
+		.help = "Who gets a summary of the mail, weekly or daily."},
 	[TOP_TENANTS] = {.name = "tenants", .type = OPTION_NAMED, .block = &schema_tenant, .in_include = true,
 		.help = "The Microsoft 365 tenants, by name."},
 	[TOP_SIGNING] = {.name = "signing", .type = OPTION_SIGNING, .block = &schema_signing, .in_include = true,

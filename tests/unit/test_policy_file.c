@@ -428,6 +428,57 @@ test_notify(void **state)
 	problems_free(&problems);
 }
 
+#define BOTH "notify: {from: p@contoso.com, admin: a@x.example}\n"
+
+static void
+test_summary(void **state)
+{
+	static const struct top_row rows[] = {
+		{"summary: {}\n", "", false, 0, 0, NULL},
+		{BOTH "summary: {owners: weekly, admin: daily, weekday: fri, time: 18:30, empty: yes}\n", ", owner: o@x.example", false, 0, 0, NULL},
+		{BOTH "summary: {owners: monthly}\n", "", true, 2, 19, "expected one of off, weekly, daily"},
+		{BOTH "summary: {weekday: friday}\n", "", true, 2, 20, "did you mean \"fri\""},
+		{BOTH "summary: {time: 24:00}\n", "", true, 2, 17, "expected a time of day from 00:00 to 23:59"},
+		{BOTH "summary: {time: 7:00}\n", "", true, 2, 17, "\"7:00\" is no value of \"time\""},
+		{BOTH "summary: {time: 07:60}\n", "", true, 2, 17, "expected a time of day"},
+		{BOTH "summary: {empty: perhaps}\n", "", true, 2, 18, "expected yes or no"},
+		{BOTH "summary: {colour: red}\n", "", true, 2, 11, "unknown option \"colour\" in the summary block"},
+		{"summary: {owners: weekly}\n", ", owner: o@x.example", true, 1, 19, "needs \"from\" in the block \"notify\""},
+		{"notify: {from: p@contoso.com}\nsummary: {admin: weekly}\n", "", true, 2, 18, "needs \"admin\" in the block \"notify\""},
+		{"", ", owner: o@x.example, summary: daily", true, 5, 119, "needs \"from\" in the block \"notify\""},
+		{"notify: {from: p@x.example}\n", ", owner: o@x.example, summary: daily", false, 1, 16, "x.example is no accepted"},
+		{"notify: {from: p@x.example}\n", ", owner: o@x.example, summary: off", false, 0, 0, NULL},
+		{BOTH "summary: {owners: weekly}\n", "", false, 7, 5, "nobody gets a summary of app \"one\": it has no owner"},
+		{BOTH "summary: {owners: weekly, admin: weekly}\n", "", false, 0, 0, NULL},
+		{BOTH "summary: {admin: weekly}\n", ", summary: weekly", false, 7, 5, "nobody gets a summary of app \"one\""},
+		{BOTH "summary: {owners: weekly, admin: weekly}\n", ", owner: Joe", false, 7, 5, "gets no summary: \"Joe\" is no address"},
+	};
+	struct problems *problems;
+	struct policy *p;
+
+	(void)state;
+	check_top(rows, sizeof rows / sizeof rows[0]);
+	p = folder_load_good(with_top(BOTH "summary: {owners: weekly, admin: daily, weekday: sun, time: 18:30, empty: yes}\n",
+				      ", owner: o@x.example"), &problems);
+	assert_int_equal(p->summary.owners, SUMMARY_WEEKLY);
+	assert_int_equal(p->summary.admin, SUMMARY_DAILY);
+	assert_int_equal(p->summary.weekday, 0);
+	assert_int_equal(p->summary.minute, 18 * 60 + 30);
+	assert_true(p->summary.empty);
+	assert_int_equal(p->apps[0].summary, SUMMARY_WEEKLY);
+	policy_unref(&p);
+	problems_free(&problems);
+	p = folder_load_good(with_top("", ""), &problems);
+	assert_int_equal(p->summary.owners, SUMMARY_OFF);
+	assert_int_equal(p->summary.admin, SUMMARY_OFF);
+	assert_int_equal(p->summary.weekday, 1);
+	assert_int_equal(p->summary.minute, 7 * 60);
+	assert_false(p->summary.empty);
+	assert_int_equal(p->apps[0].summary, SUMMARY_OFF);
+	policy_unref(&p);
+	problems_free(&problems);
+}
+
 /* Whether the load warns that the second app is hidden by the first; each is
  * given by what it matches. */
 static bool
@@ -497,7 +548,7 @@ main(void)
 		cmocka_unit_test(test_included_nothing),
 		cmocka_unit_test(test_signing_subdomains),
 		cmocka_unit_test(test_database),
-		cmocka_unit_test(test_notify),
+		cmocka_unit_test(test_notify), cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_hidden_app),
 	};
 
