@@ -42,6 +42,7 @@ postern_SOURCES = \
 	admin/limits.c admin/limits.h admin/limits_act.c admin/limits_collect.c admin/limits_find.c \
 	admin/limits_print.c \
 	admin/m365.c admin/m365.h \
+	admin/mail.c admin/mail.h \
 	admin/main.c \
 	admin/metrics.c \
 	admin/migrate.c \

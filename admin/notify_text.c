@@ -9,15 +9,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "admin/mail.h"
 #include "admin/when.h"
 #include "base/json.h"
 #include "base/printable.h"
-
-/* RFC 2047: octets of UTF-8 in one encoded word, which may have 75 characters. */
-#define WORD_OCTETS 39u
-#define WRAP 76u
 
 static uint64_t
 count_of(const struct store_event *e)
@@ -132,110 +128,16 @@ notify_json(const struct notify_event *n, struct arena *a, struct text *t)
 
 /* ---- mail: the header */
 
-static bool
-is_ascii(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((uint8_t)*s < 0x20 || (uint8_t)*s > 0x7e)
-			return false;
-	return true;
-}
-
-static void
-add_base64(struct text *t, const uint8_t *p, size_t n)
-{
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
-
-		text_add_char(t, set[v >> 18]);
-		text_add_char(t, set[v >> 12 & 63]);
-		text_add_char(t, i + 1 < n ? set[v >> 6 & 63] : '=');
-		text_add_char(t, i + 2 < n ? set[v & 63] : '=');
-	}
-}
-
-/* Octets of s that go into one encoded word: whole characters. */
-static size_t
-word_length(const char *s)
-{
-	size_t n = 0, used;
-
-	while (s[n] != '\0') {
-		(void)text_utf8_next(s + n, strlen(s + n), &used);
-		if (n + used > WORD_OCTETS)
-			break;
-		n += used;
-	}
-	return n;
-}
-
-/* Plain ASCII as it is, folded at blanks; anything else as encoded words (RFC 2047). */
-static void
-add_subject(struct text *t, const char *s)
-{
-	size_t column = strlen("Subject:"), n;
-
-	text_add(t, "Subject:");
-	if (!is_ascii(s) || strstr(s, "=?") != NULL) {
-		for (bool first = true; *s != '\0'; s += n, first = false) {
-			n = word_length(s);
-			text_add(t, first ? " =?UTF-8?B?" : "\n =?UTF-8?B?");
-			add_base64(t, (const uint8_t *)s, n);
-			text_add(t, "?=");
-		}
-		text_add(t, "\n");
-		return;
-	}
-	for (; *s != '\0'; s += n) {
-		s += *s == ' ';
-		n = strcspn(s, " ");
-		if (column + 1 + n > WRAP && column > strlen("Subject:")) {
-			text_add(t, "\n");
-			column = 0;
-		}
-		text_add_char(t, ' ');
-		text_add_octets(t, s, n);
-		column += 1 + n;
-	}
-	text_add(t, "\n");
-}
-
-static void
-add_date(struct text *t, int64_t ms)
-{
-	static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-
-	if (gmtime_r(&seconds, &tm) != NULL)
-		text_printf(t, "Date: %s, %d %s %d %02d:%02d:%02d +0000\n", days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
-			    tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
-
-/* Tells the messages of one event apart (FNV-1a). */
-static uint32_t
-hash(const char *s)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *s != '\0'; s++)
-		h = (h ^ (uint8_t)*s) * 16777619u;
-	return h;
-}
-
 static void
 add_header(const struct notify_event *n, const char *to, struct arena *a, bool is_plain, struct text *t)
 {
 	const char *from = n->policy->notify.from, *domain = strrchr(from, '@');
 
 	text_printf(t, "From: Postern <%s>\nTo: <%s>\n", from, to);
-	add_subject(t, notify_line(n, a));
-	add_date(t, n->now);
+	mail_add_subject(t, notify_line(n, a));
+	mail_add_date(t, n->now);
 	text_printf(t, "Message-ID: <postern-event-%lld.%lld.%08lx%s>\n", (long long)n->e->number, (long long)n->e->time,
-		    (unsigned long)hash(to), domain == NULL ? "@localhost" : domain);
+		    (unsigned long)mail_hash(to), domain == NULL ? "@localhost" : domain);
 	text_add(t, "Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n");
 	text_printf(t, "Content-Transfer-Encoding: %s\n\n", is_plain ? "7bit" : "quoted-printable");
 }
@@ -377,33 +279,6 @@ add_text(const struct notify_event *n, struct arena *a, struct text *t)
 	text_add(t, "\n-- \nSent by postern notify. Each event of a limit is told once in its quiet time.\n");
 }
 
-/* Quoted-printable (RFC 2045, section 6.7). */
-static void
-add_quoted(struct text *t, const char *s)
-{
-	size_t column = 0;
-
-	for (; *s != '\0'; s++) {
-		bool is_last = s[1] == '\n' || s[1] == '\0';
-		bool is_safe = (*s > ' ' && *s <= '~' && *s != '=') || (*s == ' ' && !is_last);
-
-		if (*s == '\n') {
-			text_add(t, "\n");
-			column = 0;
-			continue;
-		}
-		if (column + 3 > WRAP - 1) {
-			text_add(t, "=\n");
-			column = 0;
-		}
-		if (is_safe)
-			text_add_char(t, *s);
-		else
-			text_printf(t, "=%02X", (uint8_t)*s);
-		column += is_safe ? 1 : 3;
-	}
-}
-
 static bool
 is_plain_text(const char *s)
 {
@@ -430,7 +305,7 @@ notify_mail(const struct notify_event *n, const char *to, struct arena *a, struc
 		text_add(t, text_string(&body));
 	} else {
 		add_header(n, to, a, false, t);
-		add_quoted(t, text_string(&body));
+		mail_add_quoted(t, text_string(&body));
 	}
 	text_free(&body);
 }

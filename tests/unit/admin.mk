@@ -16,7 +16,7 @@ endif
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_notify
 TESTS += tests/unit/test_notify
-tests_unit_test_notify_SOURCES = tests/unit/test_notify.c admin/notify_run.c admin/notify_state.c admin/notify_text.c \
+tests_unit_test_notify_SOURCES = tests/unit/test_notify.c admin/notify_run.c admin/notify_state.c admin/notify_text.c admin/mail.c \
 	admin/limits_print.c
 tests_unit_test_notify_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_notify_LDADD = liblearn.a libpolicy.a libbase.a $(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) \
