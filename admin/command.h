@@ -24,6 +24,7 @@ int command_release(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_schema(int argc, char **argv);
+int command_summary(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_trace(int argc, char **argv);
 

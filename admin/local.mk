@@ -59,6 +59,8 @@ postern_SOURCES = \
 	admin/simulate.c \
 	admin/schema.c \
 	admin/story.c admin/story.h \
+	admin/summary.c admin/summary.h admin/summary_html.c admin/summary_mail.c admin/summary_read.c \
+	admin/summary_state.c admin/summary_text.c \
 	admin/terminal.c admin/terminal.h \
 	admin/top.c \
 	admin/trace.c admin/trace.h admin/trace_print.c \

@@ -112,7 +112,7 @@ mail_add_quoted(struct text *t, const char *s)
 
 	for (; *s != '\0'; s++) {
 		bool is_last = s[1] == '\n' || s[1] == '\0';
-		bool is_safe = (*s > ' ' && *s <= '~' && *s != '=') || (*s == ' ' && !is_last);
+		bool is_safe = (*s > ' ' && *s <= '~' && *s != '=' && !(*s == '.' && column == 0)) || (*s == ' ' && !is_last);
 
 		if (*s == '\n') {
 			text_add(t, "\n");

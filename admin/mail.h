@@ -18,7 +18,7 @@ void mail_add_subject(struct text *t, const char *s);
 void mail_add_date(struct text *t, int64_t ms);
 /* Tells the messages of one event to several addresses apart. */
 uint32_t mail_hash(const char *s);
-/* A body in quoted-printable (RFC 2045, section 6.7). */
+/* A body in quoted-printable (RFC 2045, section 6.7); no line begins with a full stop. */
 void mail_add_quoted(struct text *t, const char *s);
 
 #endif

@@ -30,6 +30,7 @@ static const struct {
 	{"report", command_report, "how much mail, of whom, what was refused and why; who does not retry"},
 	{"simulate", command_simulate, "decide last week's mail again under a new policy file"},
 	{"schema", command_schema, "print the JSON Schema of the policy file"},
+	{"summary", command_summary, "what the last week or day of mail was, and what changed; by mail"},
 	{"top", command_top, "who sends now, what is refused, which limits are full"},
 	{"trace", command_trace, "the story of a message, up to what the next hop said"},
 };

@@ -24,4 +24,5 @@ dist_guide_DATA = \
 	doc/guide/reports.md \
 	doc/guide/rules.md \
 	doc/guide/sendmail.md \
-	doc/guide/simulate.md
+	doc/guide/simulate.md \
+	doc/guide/summary.md

@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	tests/e2e/test_store_faults.py tests/e2e/test_relays.py \
 	tests/lib/dozen.py \
 	tests/lib/dozen_apps.py \
+	tests/lib/history.py \
 	tests/lib/postgres.py \
 	tests/lib/posterntest.py \
 	tests/lib/relay.py \

@@ -6,7 +6,7 @@ In each page, from the top: a policy in ```yaml is in force from there on, one t
 with "rules:" takes the place of the rules of the last; ```eml NAME is a saved message;
 ```diff is applied to the policy in force and makes new.yaml; the commands in ```console
 print exactly what stands below them; ```text below ```sql is what the query finds in the
-audit of a week (week.py). reports.md is told of the audit of asking.md. limits.md has a daemon (class LimitsPage), relays.md two and a server (class RelaysPage), learn.md an audit of its own (class LearnPage), and so has asking.md, where ```text
+audit of a week (week.py). reports.md is told of the audit of asking.md. limits.md has a daemon (class LimitsPage), relays.md two and a server (class RelaysPage), learn.md an audit of its own (class LearnPage), so has summary.md (class SummaryPage), and so has asking.md, where ```text
 NAME.sql is the answer to that file of sql/queries (class AskingPage). Tables whose last column is Matches or Result are put to
 postern explain, a row at a time. And the JSON of simulate and explain ID has the members
 that postern(1) lists."""
@@ -25,7 +25,8 @@ import fortnight
 import limited
 import relayed
 import week
-import posterntest  # noqa: E402: week knows where
+import history  # noqa: E402: week knows where
+import posterntest  # noqa: E402
 import schema  # noqa: E402
 
 PAGES = ("rules.md", "simulate.md", "refusals.md")
@@ -385,6 +386,29 @@ class LimitsPage(Page):
             counts["commands"] += 1
 
 
+class SummaryPage(Page):
+    """The page on summaries: nine weeks whose changes are known (tests/lib/history.py)."""
+
+    def __init__(self, name, build, folder):
+        super().__init__(name, build, folder, "")
+        audit = schema.Database(self.path("history.db"))
+        weeks = history.History(audit, 1795392000000)  # 2026-11-23
+        weeks.usual()
+        weeks.changed()
+        audit.roll_up()
+        audit.close()
+
+    def set_policy(self, text, name="postern.yaml"):
+        # All is kept, whenever this runs.
+        self.write(name, text + "\ndatabase: sqlite:history.db\naudit: {keep: 36500 days}\n")
+
+    def run(self, words):
+        words[0] = os.path.join(self.build, words[0])
+        words[2:2] = ["-c", "postern.yaml"]
+        return subprocess.run(words, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env={**os.environ, "TZ": "UTC"}).stdout.decode().replace("\n-- \n", "\n--\n")
+
+
 class RelaysPage(Page):
     """The page on relays: a PostgreSQL server, and two daemons under its policy (relayed.py). ```pgpass PATH is a password
     file; systemctl stops and starts the server; ```text log and ```text reply stand in the log of the first, and in
@@ -532,6 +556,11 @@ def main():
             Page("reports.md", build, asking, "").read(f.read().split("\n"))
     except RuntimeError as error:
         failed.append("asking.md: ... %s" % str(error)[-1000:])
+    summed = os.path.join(folder, "summary")
+    os.makedirs(summed, exist_ok=True)
+    shutil.copy(os.path.join(folder, "accepted-domains.csv"), summed)
+    with open(os.path.join(guide, "summary.md")) as f:
+        SummaryPage("summary.md", build, summed).read(f.read().split("\n"))
     living = os.path.join(folder, "limits")
     os.makedirs(living, exist_ok=True)
     shutil.copy(os.path.join(folder, "accepted-domains.csv"), living)
