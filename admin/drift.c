@@ -25,7 +25,7 @@
 #define MORE_THAN_PART 10.0
 #define FLOOR 20.0
 /* Silence is told of what has so many messages in the middle, or one that is the same always. */
-#define SILENT_FLOOR 5.0
+#define SILENT_FLOOR 10.0
 #define STEADY_VALUES 6
 /* That many new ones in the range before are how the app is. */
 #define USUAL_NEW 5

@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/e2e/test_rules.py \
 	tests/e2e/test_sendmail.py \
 	tests/e2e/test_simulate.py \
+	tests/e2e/test_summary.py \
 	tests/e2e/test_store_faults.py tests/e2e/test_relays.py \
 	tests/lib/dozen.py \
 	tests/lib/dozen_apps.py \

@@ -264,6 +264,23 @@ test_no_wolf(void **state)
 	}
 }
 
+/* Thousands of printers, each with a few a day: whoever sends nothing today is not told of. */
+static void
+test_no_wolf_of_many(void **state)
+{
+	uint64_t h[100];
+	int n = 0;
+
+	(void)state;
+	for (int run = 0; run < 4000; run++) {
+		for (size_t i = 0; i < LENGTH(h); i++)
+			h[i] = i == 0 ? 0 : poisson(3 + run % 5); /* and today all of them */
+		n += count_told(true, h, 60, DRIFT_SILENT_APP);
+	}
+	if (n > 60) /* of 236,000 days, 4000 of them silent on purpose */
+		fail_msg("told %d times of nothing", n);
+}
+
 /* Office hours: much on some weekdays, nothing at weekends, holidays now and then. */
 static void
 test_no_wolf_by_day(void **state)
@@ -448,7 +465,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows), cmocka_unit_test(test_too_little_is_known), cmocka_unit_test(test_new),
 		cmocka_unit_test(test_method), cmocka_unit_test(test_weekdays), cmocka_unit_test(test_no_wolf),
-		cmocka_unit_test(test_no_wolf_by_day), cmocka_unit_test(test_small_numbers_are_no_volume),
+		cmocka_unit_test(test_no_wolf_by_day), cmocka_unit_test(test_no_wolf_of_many), cmocka_unit_test(test_small_numbers_are_no_volume),
 		cmocka_unit_test(test_silence_once), cmocka_unit_test(test_a_step_is_told_twice_at_most),
 		cmocka_unit_test(test_outliers_do_not_decide), cmocka_unit_test(test_nothing_is_new_in_the_first_week),
 		cmocka_unit_test(test_names),
