@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	tests/lib/postgres.py \
 	tests/lib/posterntest.py \
 	tests/lib/relay.py \
+	tests/lib/reports.py \
 	tests/lib/schema.py \
 	tests/lsan.supp \
 	tests/run
