@@ -505,7 +505,8 @@ dsn_read(char *text, size_t len, struct dsn *r_)
 	bool is_marked;
 
 	memset(r_, 0, sizeof *r_);
-	r_->expected = r_->id = r_->answers = r_->received = r_->reporter = r_->audit_id = r_->message_id = "";
+	r_->expected = r_->id = r_->answers = r_->reporter = r_->audit_id = r_->message_id = "";
+	r_->received = text + len; /* the empty string there */
 	for (size_t i = 0; i < len; i++)
 		if (text[i] == '\0')
 			text[i] = ' ';

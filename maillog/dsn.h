@@ -43,7 +43,7 @@ struct dsn {
 	const char *expected;     /* static: "a part of the type message/delivery-status" */
 	const char *id;           /* the report's own Message-ID */
 	const char *answers;      /* In-Reply-To */
-	const char *received;     /* the topmost Received, which the last server wrote */
+	char *received;           /* the topmost Received, which the last server wrote */
 	const char *reporter;     /* the name in Reporting-MTA */
 	const char *audit_id;     /* X-Postern-Id of the returned message, where it has one and only one */
 	const char *message_id;   /* its Message-ID, likewise */

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Between the readers: read.c, read_held.c, read_limits.c, read_trace.c, read_traffic.c. For those only.
+ * Between the readers: read.c, read_held.c, read_limits.c, read_reports.c, read_trace.c, read_traffic.c. For those only.
  */
 #ifndef POSTERN_SQL_READ_PRIVATE_H
 #define POSTERN_SQL_READ_PRIVATE_H
@@ -16,16 +16,19 @@ struct reader {
 
 /* The follower's place beside the store of this URL, the caller's to free. */
 char *deliveries_url(const char *url);
-/* The version of that file's tables, NULL or why it cannot be used, and what makes them. */
-#define DELIVERIES_VERSION 1
+/* The version of that file's tables, NULL or why it cannot be used, and what brings them to each version from 1 on. */
+#define DELIVERIES_VERSION 2
 const char *deliveries_file_check(int64_t version);
-extern const char *const schema_deliveries;
+extern const char *const schema_deliveries[DELIVERIES_VERSION];
 
 /* The statements of a trace, for the test that looks at their plans. */
-extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[];
+extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[], trace_reports[], reports_in_range[];
 
 /* The connection, with the time anew that a server has for one call. */
 struct db *reader_db(struct reader *r);
+
+/* Attaches the follower's file: 1 when it can be read, 0 when there is none, -1. */
+int reader_open_deliveries(struct reader *r, const char **error_r);
 
 /* The limits' time now; negative on error. */
 int64_t reader_now(struct reader *r, const struct clock *clock);

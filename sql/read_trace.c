@@ -89,9 +89,8 @@ attach(struct db *db, const char *path)
 	return rc;
 }
 
-/* 1 when it can be read, 0 when there is none, -1. */
-static int
-open_deliveries(struct reader *r, const char **error_r)
+int
+reader_open_deliveries(struct reader *r, const char **error_r)
 {
 	const char *path = r->deliveries + strlen("sqlite:");
 
@@ -161,7 +160,7 @@ reader_deliveries(void *reader, const struct record *m, int (*each)(void *contex
 	int64_t next = m->queue_id[0] == '\0' ? 0 : next_time(r, m);
 	struct db_query *q = NULL;
 	enum db_result rc = DB_DONE;
-	int i = 0, result = open_deliveries(r, error_r);
+	int i = 0, result = reader_open_deliveries(r, error_r);
 
 	if (result <= 0)
 		return result == 0 ? STORE_NO_DELIVERIES : -1;

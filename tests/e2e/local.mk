@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_postfix.py \
 	tests/e2e/test_reload.py \
+	tests/e2e/test_reports.py \
 	tests/e2e/test_rules.py \
 	tests/e2e/test_sendmail.py \
 	tests/e2e/test_simulate.py \

@@ -330,9 +330,11 @@ class Follow(relay.Relay):
                            " WHERE recipient = 'viewed@example.net'").fetchall()
         self.assertEqual(found, [(queue_id, "crm", "contoso", "crm@contoso.com", "sent", 1, 1)])
         with open(os.path.join(TOP, "doc", "postern-audit.5")) as f:
-            section = re.search(r"(?s)\.Ss mail_deliveries\n(.*?)\n\.S[sh] ", f.read()).group(1)
-        documented = [w for line in re.findall(r"(?m)^\.It Li (.*)$", section) for w in re.findall(r"\w+", line)]
-        self.assertEqual(sorted(c[0] for c in db.execute("SELECT * FROM mail_deliveries").description), sorted(documented))
+            text = f.read()
+        for view in ("mail_deliveries", "mail_reports"):
+            section = re.search(r"(?s)\.Ss %s\n(.*?)\n\.S[sh] " % view, text).group(1)
+            documented = [w for line in re.findall(r"(?m)^\.It Li (.*)$", section) for w in re.findall(r"\w+", line)]
+            self.assertEqual(sorted(c[0] for c in db.execute("SELECT * FROM " + view).description), sorted(documented))
         db.close()
 
     def test_as_users_of_their_own(self):

@@ -25,7 +25,7 @@ def sqlite_tables():
 
 
 def postgres_tables():
-    return read("postgres", "002-initial.sql") + read("postgres", "003-hours.sql") + read("postgres", "004-deliveries.sql")
+    return read("postgres", "002-initial.sql") + read("postgres", "003-hours.sql") + read("postgres", "004-deliveries.sql") + read("postgres", "005-reported.sql")
 
 
 def views(dialect):
