@@ -22,7 +22,7 @@
 #define STEP_MS 60000
 
 enum { TRIED, CLOSE, SET_OPEN, REQUEUED, FORGET, TLS, PLACE, PLACE_NEW, PLACE_MOVE, PRUNE, PRUNE_TLS,
-       FILES, FILE_NEW, REPORTED, COUNT, SEEN, PRUNE_REPORTED, PRUNE_FILES, QUERIES };
+       FILES, FILE_NEW, REPORTED, COUNT, SEEN, PRUNE_REPORTED, PRUNE_FILES, PRUNE_REQUEUES, QUERIES };
 
 struct deliveries {
 	struct db *db;
@@ -66,6 +66,8 @@ static const char *const texts[QUERIES] = {
 	[SEEN] = "INSERT INTO follower_state VALUES (?, ?, ?) ON CONFLICT (relay) DO UPDATE SET time = excluded.time,"
 		" behind_ms = excluded.behind_ms",
 	[PRUNE_REPORTED] = "DELETE FROM reported WHERE number IN (SELECT number FROM reported WHERE relay = ? AND time < ? ORDER BY time LIMIT ?)",
+	/* Those of which no line told the end. The message is gone from the audit by then. */
+	[PRUNE_REQUEUES] = "DELETE FROM requeues WHERE relay = ? AND time < ?",
 	[PRUNE_FILES] = "DELETE FROM report_files WHERE relay = ? AND time < ?",
 };
 
@@ -467,7 +469,8 @@ deliveries_prune(struct deliveries *d, int64_t before_ms, int max)
 	db_deadline(d->db, STEP_MS);
 	n = prune_one(d, PRUNE, before_ms, max);
 	m = n < 0 ? -1 : prune_one(d, PRUNE_REPORTED, before_ms, max);
-	if (m < 0 || prune_one(d, PRUNE_TLS, before_ms, 0) < 0 || prune_one(d, PRUNE_FILES, before_ms, 0) < 0)
+	if (m < 0 || prune_one(d, PRUNE_TLS, before_ms, 0) < 0 || prune_one(d, PRUNE_FILES, before_ms, 0) < 0 ||
+	    prune_one(d, PRUNE_REQUEUES, before_ms, 0) < 0)
 		return -1;
 	return n > m ? n : m;
 }
