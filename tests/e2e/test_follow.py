@@ -150,6 +150,10 @@ class Follow(relay.Relay):
         subprocess.run(["postconf", "-c", self.postfix.config, "-e"] + list(settings), check=True)
         subprocess.run(["postfix", "-c", self.postfix.config, "reload"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def sums(self):
+        """Tries by the rows and by the sums."""
+        return self.rows("SELECT coalesce(sum(attempts), 0) FROM deliveries")[0], self.rows("SELECT coalesce(sum(count), 0) FROM delivery_counts WHERE kind = 'try'")[0]
+
     def wait_for_tries(self, recipients, n=1):
         """Until each has n tries in the log."""
         def done():
@@ -532,6 +536,8 @@ class Follow(relay.Relay):
     def test_nothing_is_lost_or_counted_twice(self):
         for k in range(7):
             self.stand_in.answers["deferred%d@example.net" % k] = ["451 4.7.500 Server busy", None]
+        self.once()
+        before = self.sums()
         stop, n = threading.Event(), [0]
         feeder = threading.Thread(target=self.feed, args=(stop, n))
         feeder.start()
@@ -565,6 +571,10 @@ class Follow(relay.Relay):
         self.postfix.wait_empty()
         self.once()
         self.assertEqual(self.rows("SELECT count(*) FROM deliveries WHERE recipient LIKE 'unread%'"), [(5,)])
+        # What monitoring reads was counted with the rows.
+        rows, counted = ([b - a for a, b in zip(before[k], self.sums()[k])] for k in (0, 1))
+        self.assertEqual(rows, counted)
+        self.assertGreater(min(counted), 0)
         self.check_all()
         self.once()
         self.check_all()

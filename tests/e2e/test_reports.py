@@ -172,6 +172,9 @@ class Reports(relay.Relay):
                 self.assertIn(line, told)
 
         self.assertEqual(told.count("    tried again "), 1)
+        done = subprocess.run([POSTERN, "metrics", "-c", self.followed], stdout=subprocess.PIPE, check=True, timeout=60)
+        self.assertRegex(done.stdout.decode(), r'(?m)^postern_upstream_reports_total\{relay="[^"]*",action="failed",class="quota"\} [1-9]')
+        self.assertRegex(done.stdout.decode(), r'(?m)^postern_upstream_tries_total\{relay="[^"]*",tenant="contoso",status="sent",class=""\} [1-9]')
         # And counted: of all apps, in the hours in which it came.
         done = subprocess.run([POSTERN, "report", "-c", self.followed, "--json"], stdout=subprocess.PIPE, check=True, timeout=60)
         counted = {r["keyword"]: r["recipients"] for r in json.loads(done.stdout)["reported"]}
