@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "admin/command.h"
+#include "admin/m365.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "gate/relay.h"
@@ -30,10 +31,20 @@
 #define BATCH 5000
 #define PRUNE_EVERY_MS 60000
 #define PRUNE_MAX 1000
+#define SEEN_EVERY_MS 10000
+/* Sums of one batch. */
+#define SUMS 64
 
 struct options {
-	const char *file, *log, *journal;
+	const char *file, *log, *journal, *reports;
 	bool is_journal, once;
+};
+
+/* How many tries of one kind a batch has. */
+struct sum {
+	char tenants[300], status[16];
+	const char *class;
+	int64_t n;
 };
 
 struct follower {
@@ -42,10 +53,14 @@ struct follower {
 	char relay[256];
 	struct follow_source source;
 	bool is_open;
+	struct follow_reports *reports; /* NULL: none are read */
 	struct deliveries *deliveries;
 	struct deliveries_place place; /* up to which it is stored */
 	struct text tenants;
-	int64_t policy_ms, said_ms, pruned_ms;
+	int64_t policy_ms, said_ms, pruned_ms, seen_ms;
+	int64_t read_time;        /* of the last line that told something */
+	struct sum sums[SUMS];    /* of the batch */
+	size_t n_sums;
 	char last_hop[300];       /* of which `tenants` are */
 	struct follow_senders *senders;
 };
@@ -74,10 +89,11 @@ say(const char *line)
 static void
 usage(FILE *to)
 {
-	fputs("usage: postern follow [-c FILE] [--log FILE | --journal[=FOLDER]] [--once]\n"
+	fputs("usage: postern follow [-c FILE] [--log FILE | --journal[=FOLDER]] [--reports FOLDER] [--once]\n"
 	      "  -c, --config FILE  the policy file (default " COMMAND_POLICY_FILE ")\n"
 	      "      --log FILE     the MTA's log (default " LOG ")\n"
 	      "      --journal      read the journal instead, of the machine or of this folder\n"
+	      "      --reports FOLDER  read what was mailed back after a 250, too: a Maildir, or a folder with a file for each message\n"
 	      "      --once         end when all that is there was read\n"
 	      "It stores what became of each recipient beside the audit; postern trace shows it.\n"
 	      "exit status: 0 ended, 1 something is wrong, 2 wrong command line\n", to);
@@ -89,7 +105,8 @@ read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option long_options[] = {
 		{"config", required_argument, NULL, 'c'}, {"log", required_argument, NULL, 'l'},
-		{"journal", optional_argument, NULL, 'j'}, {"once", no_argument, NULL, 'o'},
+		{"journal", optional_argument, NULL, 'j'}, {"reports", required_argument, NULL, 'r'},
+		{"once", no_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'}, {0},
 	};
 	int c;
@@ -101,6 +118,8 @@ read_options(int argc, char **argv, struct options *o)
 			o->log = optarg;
 		else if (c == 'j')
 			o->is_journal = true, o->journal = optarg;
+		else if (c == 'r')
+			o->reports = optarg;
 		else if (c == 'o')
 			o->once = true;
 		else
@@ -131,21 +150,72 @@ tenants_of(struct follower *f, const char *next_hop)
 	return text_string(&f->tenants);
 }
 
+/* What a try came to: "" for sent, the class of what Exchange Online said, "none" where no server said anything,
+ * "foreign" where another did. */
+static const char *
+class_of(const struct maillog_event *e, const char *tenants)
+{
+	struct m365_reply r;
+
+	if (strcmp(e->status, "sent") == 0)
+		return "";
+	r = m365_read(e->text, strcmp(e->instance, "sendmail") == 0 && e->next_hop[0] != '\0' ? e->dsn : NULL);
+	if (!r.is_reply)
+		return "none";
+	if (tenants[0] == '\0' && !m365_is_host(e->next_hop, maillog_host_length(e->next_hop)))
+		return "foreign";
+	return m365_class_name(m365_explain(&r, e->text).class);
+}
+
+static int
+store_sums(struct follower *f)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < f->n_sums; i++) {
+		const struct sum *s = &f->sums[i];
+		const struct deliveries_count c = {.kind = "try", .tenants = s->tenants, .status = s->status, .class = s->class, .count = s->n};
+
+		rc = deliveries_count(f->deliveries, &c);
+	}
+	f->n_sums = 0;
+	return rc;
+}
+
+static int
+add_tries(struct follower *f, const struct maillog_event *e, const char *tenants, int64_t n)
+{
+	const char *class = class_of(e, tenants);
+	struct sum *s;
+
+	for (s = f->sums; s < f->sums + f->n_sums; s++)
+		if (s->class == class && strcmp(s->status, e->status) == 0 && strcmp(s->tenants, tenants) == 0)
+			return s->n += n, 0;
+	if (f->n_sums == SUMS && store_sums(f) != 0)
+		return -1;
+	s = &f->sums[f->n_sums++];
+	*s = (struct sum){.class = class, .n = n};
+	snprintf(s->tenants, sizeof s->tenants, "%s", tenants);
+	snprintf(s->status, sizeof s->status, "%s", e->status);
+	return 0;
+}
+
 static int
 store_tries(struct follower *f, struct maillog_event *e, const struct deliveries_key *k)
 {
 	char host[256];
+	int64_t n = 0;
 	struct deliveries_try t = {
 		.key = *k, .pid = e->pid, .host = host, .original = e->original, .status = e->status, .dsn = e->dsn,
 		.next_hop = e->next_hop, .reply = e->text, .next_hop_of = tenants_of(f, e->next_hop), .delay_ms = e->delay_ms,
 	};
 
 	snprintf(host, sizeof host, "%.*s", (int)maillog_host_length(e->next_hop), e->next_hop);
-	while ((t.recipient = maillog_recipient(e)) != NULL)
+	for (; (t.recipient = maillog_recipient(e)) != NULL; n++)
 		if (deliveries_tried(f->deliveries, &t) != 0 ||
 		    follow_upstream(f->deliveries, f->policy, follow_sender(f->senders, k), &t) != 0)
 			return -1;
-	return 0;
+	return add_tries(f, e, t.next_hop_of, n);
 }
 
 static int
@@ -185,6 +255,8 @@ close_all(struct follower *f)
 	if (f->is_open)
 		f->source.close(&f->source);
 	f->is_open = false;
+	if (f->reports != NULL)
+		follow_reports_again(f->reports);
 	deliveries_close(&f->deliveries);
 }
 
@@ -218,6 +290,10 @@ commit(struct follower *f, char *error_r, size_t size)
 	int rc;
 
 	f->source.place(&f->source, &to);
+	if (store_sums(f) != 0) {
+		snprintf(error_r, size, "%s", deliveries_error(f->deliveries));
+		return -1;
+	}
 	CRASH_POINT("follow-before-commit");
 	rc = deliveries_commit(f->deliveries, f->source.name, &f->place, &to);
 	CRASH_POINT("follow-after-commit");
@@ -237,6 +313,7 @@ read_batch(struct follower *f, char *error_r, size_t size)
 	struct maillog_event e;
 	int n = 0, rc = 1;
 
+	f->n_sums = 0;
 	while (n < BATCH && (rc = f->source.next(&f->source, &e, error_r, size)) == 1) {
 		if (n++ == 0 && deliveries_begin(f->deliveries) != 0)
 			rc = -2;
@@ -244,6 +321,8 @@ read_batch(struct follower *f, char *error_r, size_t size)
 			rc = -2;
 		if (rc == -2)
 			break;
+		if (e.kind != MAILLOG_NOTHING)
+			f->read_time = e.time;
 	}
 	if (rc == -2)
 		snprintf(error_r, size, "%s", deliveries_error(f->deliveries));
@@ -261,6 +340,18 @@ prune(struct follower *f)
 		return;
 	if (deliveries_prune(f->deliveries, now - keep, PRUNE_MAX) < PRUNE_MAX)
 		f->pruned_ms = boot_ms();
+}
+
+/* Tells monitoring that it looks, and how far it is behind. A log that is read up to its end is not. */
+static int
+tell_seen(struct follower *f, bool is_all)
+{
+	int64_t now = clock_system()->wall_ms(clock_system()->context), behind = is_all || f->read_time == 0 ? 0 : now - f->read_time;
+
+	if (f->seen_ms != 0 && boot_ms() - f->seen_ms < SEEN_EVERY_MS)
+		return 0;
+	f->seen_ms = boot_ms();
+	return deliveries_seen(f->deliveries, now, behind < 0 ? 0 : behind);
 }
 
 /* The policy as it is now: next hops may have changed. */
@@ -293,13 +384,20 @@ say_failure(struct follower *f, const char *error)
 	f->said_ms = boot_ms();
 }
 
-/* One turn of reading: how many lines, or -1. */
+/* One turn of reading: how many lines and reports, or -1. */
 static int
 turn(struct follower *f)
 {
 	char error[600] = "";
 	int n = open_all(f, error, sizeof error) == 0 ? read_batch(f, error, sizeof error) : -1;
+	int reports = n < 0 || f->reports == NULL ? 0 : follow_reports_read(f->reports, f->deliveries, f->policy);
 
+	if (n >= 0 && (reports < 0 || tell_seen(f, n < BATCH) != 0)) {
+		snprintf(error, sizeof error, "%s", deliveries_error(f->deliveries));
+		n = -1;
+	} else if (n >= 0) {
+		n += reports;
+	}
 	if (n < 0) {
 		say_failure(f, error);
 		close_all(f); /* what was not committed is read again */
@@ -361,12 +459,14 @@ command_follow(int argc, char **argv)
 		(void)sigaction(SIGINT, &stop, NULL);
 		relay_name(f.policy, f.relay, sizeof f.relay);
 		f.senders = follow_senders_new();
-		if (f.senders == NULL)
-			say("memory is short");
+		f.reports = o.reports == NULL ? NULL : follow_reports_new(o.reports, say);
+		if (f.senders == NULL || (o.reports != NULL && f.reports == NULL))
+			say("memory is short, or the path of --reports too long");
 		else
 			rc = follow(&f);
 	}
 	follow_senders_free(&f.senders);
+	follow_reports_free(&f.reports);
 	text_free(&f.tenants);
 	policy_unref(&f.policy);
 	return rc;

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * The parts of postern follow: follow.c the command, follow_file.c a log file across
- * rotation, follow_journal.c the journal, follow_hop.c whose next hop a host is,
- * follow_upstream.c what a reply stops.
+ * rotation, follow_journal.c the journal, follow_hop.c whose next hop a host is, follow_reports.c a folder
+ * of reports that were mailed, follow_upstream.c what a reply stops.
  *
  * A source hands out events one by one, and tells its place after the last of them, which is
  * stored in one transaction with what they say.
@@ -41,6 +41,19 @@ struct follow_source {
 bool follow_file(struct follow_source *s, const char *path);
 /* The journal, of this folder or the machine's own (NULL); `once`: up to its end. Likewise. */
 bool follow_journal(struct follow_source *s, const char *folder, bool once);
+
+/* ---- reports that were mailed */
+
+struct follow_reports;
+
+/* Those of this folder. NULL when memory is short or the path is too long. */
+struct follow_reports *follow_reports_new(const char *path, void (*say)(const char *line));
+void follow_reports_free(struct follow_reports **x);
+/* Stores what came since it looked last, which is from time to time, and some files at most: how many, or -1
+ * (deliveries_error()). What stands in no folder or cannot be read is said. */
+int follow_reports_read(struct follow_reports *x, struct deliveries *d, const struct policy *p);
+/* The database is another one or opened anew. */
+void follow_reports_again(struct follow_reports *x);
 
 /* ---- next hops */
 

@@ -37,7 +37,7 @@ postern_SOURCES = \
 	admin/explain.c admin/explain.h admin/explain_past.c \
 	admin/export.c admin/export_row.c admin/export_row.h \
 	admin/follow.c admin/follow.h admin/follow_file.c admin/follow_hop.c admin/follow_journal.c \
-	admin/follow_upstream.c \
+	admin/follow_reports.c admin/follow_upstream.c \
 	admin/learn.c \
 	admin/limits.c admin/limits.h admin/limits_act.c admin/limits_collect.c admin/limits_find.c \
 	admin/limits_print.c \
@@ -51,6 +51,7 @@ postern_SOURCES = \
 	admin/pause.c \
 	admin/person.c admin/person.h \
 	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \
+	admin/reported.c admin/reported.h \
 	admin/report.c admin/report_html.c admin/report_retries.c admin/report_text.c \
 	admin/retries.c admin/retries.h admin/retries-private.h admin/retries_read.c \
 	admin/retries_settle.c admin/retries_table.c \

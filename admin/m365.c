@@ -568,6 +568,19 @@ m365_explain(const struct m365_reply *reply, const char *text)
 	return not_known(class);
 }
 
+/* Whether a name is one of these, or within one that begins with a dot. */
+static bool
+is_one_of(const char *name, size_t len, const char *const *ends, size_t n_ends)
+{
+	for (size_t i = 0; i < n_ends; i++) {
+		size_t n = strlen(ends[i]);
+
+		if ((ends[i][0] == '.' ? len > n : len == n) && text_same_n(name + len - n, ends[i], n))
+			return true;
+	}
+	return false;
+}
+
 bool
 m365_is_host(const char *name, size_t len)
 {
@@ -576,13 +589,15 @@ m365_is_host(const char *name, size_t len)
 		"smtp-hve.office365.com",
 	};
 
-	for (size_t i = 0; i < COUNT_OF(ends); i++) {
-		size_t n = strlen(ends[i]);
+	return is_one_of(name, len, ends, COUNT_OF(ends));
+}
 
-		if ((ends[i][0] == '.' ? len > n : len == n) && text_same_n(name + len - n, ends[i], n))
-			return true;
-	}
-	return false;
+bool
+m365_is_sender(const char *name, size_t len)
+{
+	static const char *const ends[] = {".outbound.protection.outlook.com", ".prod.outlook.com"};
+
+	return is_one_of(name, len, ends, COUNT_OF(ends));
 }
 
 const char *

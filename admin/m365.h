@@ -62,6 +62,9 @@ struct m365_meaning m365_explain(const struct m365_reply *reply, const char *tex
 /* Whether a host of this name (its length) is one of Exchange Online's, by its domain. */
 bool m365_is_host(const char *name, size_t len);
 
+/* The same of the hosts by which it hands mail on, and of which its reports speak. */
+bool m365_is_sender(const char *name, size_t len);
+
 /* "quota", "tenant", ...; "the admin of the Microsoft 365 tenant", ... */
 const char *m365_class_name(enum m365_class class);
 const char *m365_who_name(enum m365_who who);

@@ -36,6 +36,12 @@ struct holding {
 	uint64_t messages;
 };
 
+/* Something that a follower counted. */
+struct counted {
+	const char *relay, *kind, *tenants, *status, *class;
+	int64_t count, behind_ms;
+};
+
 struct metrics {
 	struct arena *arena;
 	struct text out;
@@ -43,6 +49,8 @@ struct metrics {
 	size_t n_groups, room;
 	struct holding held[SERIES];
 	size_t n_held;
+	struct counted counted[SERIES];
+	size_t n_counted;
 	struct store_traffic total;
 	const struct limits *limits;
 };
@@ -352,6 +360,115 @@ add_ages(struct metrics *m, const struct policy *p, const char *file)
 	}
 }
 
+/* ---- what the followers say */
+
+static int
+keep_counted(void *context, const struct store_followed *f)
+{
+	struct metrics *m = context;
+	struct arena *a = m->arena;
+
+	if (m->n_counted < SERIES)
+		m->counted[m->n_counted++] = (struct counted){
+			arena_string(a, f->relay), arena_string(a, f->kind), arena_string(a, f->tenants), arena_string(a, f->status),
+			arena_string(a, f->class), f->count, f->behind_ms,
+		};
+	return 0;
+}
+
+/* ",contoso," as it is named. */
+static const char *
+tenants_of(struct metrics *m, const struct counted *c)
+{
+	size_t len = strlen(c->tenants);
+
+	return len < 2 ? "" : arena_printf(m->arena, "%.*s", (int)(len - 2), c->tenants + 1);
+}
+
+static void
+add_counted(struct metrics *m, const char *kind, const char *name, const char *const labels[3])
+{
+	for (size_t i = 0; i < m->n_counted; i++) {
+		const struct counted *c = &m->counted[i];
+
+		if (strcmp(c->kind, kind) != 0)
+			continue;
+		text_add(&m->out, name);
+		add_label(m, "{", "relay", c->relay);
+		if (labels[0] != NULL)
+			add_label(m, ",", labels[0], tenants_of(m, c));
+		if (labels[1] != NULL)
+			add_label(m, ",", labels[1], c->status);
+		if (labels[2] != NULL)
+			add_label(m, ",", labels[2], c->class);
+		end_labels(m, c->count < 0 ? 0 : (uint64_t)c->count);
+	}
+}
+
+static void
+add_states(struct metrics *m, const char *name, bool is_behind)
+{
+	for (size_t i = 0; i < m->n_counted; i++) {
+		const struct counted *c = &m->counted[i];
+
+		if (strcmp(c->kind, "state") != 0)
+			continue;
+		text_add(&m->out, name);
+		add_label(m, "{", "relay", c->relay);
+		end_labels(m, (uint64_t)(is_behind ? c->behind_ms : c->count) / 1000);
+	}
+}
+
+static void
+add_followed(struct metrics *m)
+{
+	if (m->n_counted == 0)
+		return;
+	begin(m, "postern_upstream_tries_total", "counter", "Tries to deliver to a recipient, by tenant whose next hop it was, outcome and what the reply is about.");
+	add_counted(m, "try", "postern_upstream_tries_total", (const char *const[]){"tenant", "status", "class"});
+	begin(m, "postern_upstream_reports_total", "counter", "Recipients reported by mail, whoever mailed it, by what is said and what it is about.");
+	add_counted(m, "report", "postern_upstream_reports_total", (const char *const[]){NULL, "action", "class"});
+	begin(m, "postern_report_files_total", "counter", "Messages read in the folder of reports: report, incomplete (some recipients of a report), broken, other.");
+	add_counted(m, "file", "postern_report_files_total", (const char *const[]){NULL, "kind", NULL});
+	begin(m, "postern_follow_seen_timestamp_seconds", "gauge", "When postern follow last looked.");
+	add_states(m, "postern_follow_seen_timestamp_seconds", false);
+	begin(m, "postern_follow_behind_seconds", "gauge", "How old the line was that it had read then; 0 at the end of the log.");
+	add_states(m, "postern_follow_behind_seconds", true);
+}
+
+/* ---- how large it is */
+
+static void
+add_size(struct metrics *m, const char *path, const char *end, const char *label)
+{
+	static const char *const parts[] = {"", "-wal"};
+	uint64_t size = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = arena_printf(m->arena, "%s%s%s", path, end, parts[i]);
+
+		if (name != NULL && stat(name, &st) == 0)
+			size += (uint64_t)st.st_size;
+		else if (i == 0)
+			return;
+	}
+	text_add(&m->out, "postern_database_bytes");
+	add_label(m, "{", "database", label);
+	end_labels(m, size);
+}
+
+/* Of files, with their write-ahead logs. */
+static void
+add_sizes(struct metrics *m, const char *url)
+{
+	if (strncmp(url, "sqlite:", 7) != 0)
+		return;
+	begin(m, "postern_database_bytes", "gauge", "The size of an SQLite database, with its write-ahead log.");
+	add_size(m, url + 7, "", "audit");
+	add_size(m, url + 7, "-deliveries", "deliveries");
+}
+
 /* ---- all of it */
 
 static int
@@ -367,6 +484,10 @@ read_all(struct metrics *m, struct store_reader *r, const char **error_r)
 		rc = store_reader_traffic(r, &groups, keep_group, m, error_r);
 	if (rc == 0)
 		rc = store_reader_holding(r, keep_holding, m, error_r);
+	if (rc == 0)
+		rc = store_reader_followed(r, keep_counted, m, error_r);
+	if (rc == STORE_NO_DELIVERIES)
+		rc = 0;
 	if (rc > 0 || arena_failed(m->arena))
 		*error_r = "memory is short";
 	return rc == 0 && !arena_failed(m->arena) ? 0 : -1;
@@ -381,6 +502,8 @@ write_all(struct metrics *m, const struct policy *p, const char *file)
 	add_held(m);
 	add_limits(m);
 	add_ages(m, p, file);
+	add_followed(m);
+	add_sizes(m, p->database);
 }
 
 static int

@@ -124,6 +124,7 @@ static void
 add_totals(struct text *out, const struct traffic *t)
 {
 	const struct store_traffic *n = &t->total, *b = &t->total_before;
+	uint64_t reported = 0;
 	char size[32];
 
 	text_add(out, "<dl>\n");
@@ -139,6 +140,10 @@ add_totals(struct text *out, const struct traffic *t)
 		add_total(out, t, "trial differs", n->on_trial, b->on_trial);
 	add_total(out, t, "external recipients", n->external, b->external);
 	text_printf(out, "<div><dt>size</dt><dd>%s</dd></div>\n", limits_amount(UNIT_BYTES, n->bytes, size));
+	for (size_t i = 0; i < t->n_reported; i++)
+		reported += t->reported[i].recipients;
+	if (reported > 0)
+		add_total(out, t, "reported undeliverable later", reported, reported);
 	if (t->waiting + t->kept > 0)
 		add_total(out, t, "the MTA holds now", t->waiting + t->kept, t->waiting + t->kept);
 	text_add(out, "</dl>\n");

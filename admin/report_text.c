@@ -191,6 +191,29 @@ add_total(const struct page *p, const char *name, uint64_t now, uint64_t before)
 		text_printf(p->out, "%-20s %12llu  %6s\n", name, (ull)now, traffic_change(p->t, now, before, change));
 }
 
+static uint64_t
+reported_of(const struct traffic *t)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < t->n_reported; i++)
+		n += t->reported[i].recipients;
+	return n;
+}
+
+/* "reported by mail 3  undeliverable after a 250: 2 tenant-quota, 1 not explained" */
+static void
+add_reported(const struct page *p)
+{
+	if (p->t->n_reported == 0)
+		return;
+	text_printf(p->out, "%-20s %12llu  undeliverable after a 250:", "reported by mail", (ull)reported_of(p->t));
+	for (size_t i = 0; i < p->t->n_reported; i++)
+		text_printf(p->out, "%s %llu %s", i == 0 ? "" : ",", (ull)p->t->reported[i].recipients,
+			    p->t->reported[i].keyword[0] == '\0' ? "not explained" : p->t->reported[i].keyword);
+	text_add_char(p->out, '\n');
+}
+
 static void
 add_totals(const struct page *p)
 {
@@ -208,6 +231,7 @@ add_totals(const struct page *p)
 	add_total(p, "recipients", n->recipients, b->recipients);
 	add_total(p, "external recipients", n->external, b->external);
 	text_printf(p->out, "%-20s %12s\n", "size", limits_amount(UNIT_BYTES, n->bytes, size));
+	add_reported(p);
 	if (p->t->waiting + p->t->kept > 0)
 		text_printf(p->out, "the MTA holds now    %12llu  %llu of them until somebody lets them go\n",
 			    (ull)(p->t->waiting + p->t->kept), (ull)p->t->kept);
@@ -310,6 +334,19 @@ set_steps(struct jsonv *root, const struct traffic *t)
 	}
 }
 
+static void
+set_reported(struct jsonv *root, const struct traffic *t)
+{
+	struct jsonv *list = jsonv_set_array(root, "reported");
+
+	for (size_t i = 0; i < t->n_reported; i++) {
+		struct jsonv *o = jsonv_add_object(list);
+
+		jsonv_set_text(o, "keyword", t->reported[i].keyword);
+		jsonv_set_integer(o, "recipients", (int64_t)t->reported[i].recipients);
+	}
+}
+
 int
 report_json(const struct traffic *t, struct text *out)
 {
@@ -327,6 +364,7 @@ report_json(const struct traffic *t, struct text *out)
 	set_rows(root, t);
 	set_reasons(root, t);
 	set_steps(root, t);
+	set_reported(root, t);
 	jsonv_set_integer(root, "waiting", (int64_t)t->waiting);
 	jsonv_set_integer(root, "kept", (int64_t)t->kept);
 	rc = jsonv_write(root, true, out);

@@ -14,6 +14,7 @@
 
 #include "admin/command.h"
 #include "admin/database.h"
+#include "admin/reported.h"
 #include "admin/when.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -133,6 +134,35 @@ add_delivery(void *context, const struct store_delivery *d)
 }
 
 static int
+add_report(void *context, const struct store_report *r)
+{
+	struct trace_message *m = context;
+	struct trace_report *to;
+
+	if (m->n_reports == m->reports_room) {
+		struct trace_report *more = arena_array(m->arena, m->reports_room = m->reports_room == 0 ? 16 : 2 * m->reports_room, sizeof *more);
+
+		if (more == NULL)
+			return -2;
+		if (m->n_reports > 0)
+			memcpy(more, m->reports, m->n_reports * sizeof *more);
+		m->reports = more;
+	}
+	to = &m->reports[m->n_reports];
+	to->r = *r;
+	const char **const texts[] = {&to->r.recipient, &to->r.original, &to->r.action, &to->r.status, &to->r.reply, &to->r.reporter,
+				      &to->r.remote, &to->r.via, &to->r.path, &to->r.next_hop_of, &to->r.file, &to->r.message_id, &to->r.app,
+				      &to->r.tenant};
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		*texts[i] = arena_string(m->arena, *texts[i]);
+	if (arena_failed(m->arena))
+		return -2;
+	to->meaning = reported_meaning(&to->r, &to->is_foreign);
+	m->n_reports++;
+	return 0;
+}
+
+static int
 add_held(void *context, const struct store_held *h)
 {
 	struct trace_message *m = context;
@@ -173,6 +203,8 @@ tell_message(void *context, const struct record *r, const struct charge *charges
 
 	if (rc == 0 && x->is_followed)
 		rc = store_reader_deliveries(x->reader, r, add_delivery, &m, &x->error);
+	if (rc == 0 && x->is_followed)
+		rc = store_reader_reports(x->reader, r->id, 0, 0, 0, add_report, &m, &x->error);
 	if (rc == 0)
 		rc = tell(x, &m);
 	arena_free(&m.arena);

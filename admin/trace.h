@@ -21,12 +21,21 @@ struct trace_delivery {
 	bool is_foreign;          /* it was said by a server that is neither the tenant's next hop nor Exchange Online's */
 };
 
+/* What was mailed of a recipient later, and what it means. */
+struct trace_report {
+	struct store_report r;
+	struct m365_meaning meaning; /* keyword "": nothing is explained */
+	bool is_foreign;          /* the reporter passes on what another server said to it */
+};
+
 struct trace_message {
 	const struct record *record;
 	const struct charge *charges;
 	size_t n_charges;
 	struct trace_delivery *deliveries;
 	size_t n_deliveries, room;
+	struct trace_report *reports;
+	size_t n_reports, reports_room;
 	bool is_followed;         /* deliveries are known at all */
 	const char *held;         /* what became of it in the hold queue, "" where it was not held */
 	uint64_t count;           /* refusals of its kind, 1 for a message */

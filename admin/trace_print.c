@@ -36,22 +36,17 @@ print_wrapped(const char *name, const char *text)
 }
 
 static void
-print_meaning(const struct trace_delivery *t)
+print_meaning(const struct m365_meaning *meaning)
 {
 	char wait[M365_WAIT_SIZE];
 
-	if (t->is_foreign) {
-		print_wrapped("meaning", "not explained: the server that said it is neither the next-hop of the message's tenant nor a host of "
-			      "Exchange Online");
+	if (meaning->keyword[0] == '\0')
 		return;
-	}
-	if (t->meaning.keyword[0] == '\0')
-		return;
-	print_wrapped("meaning", t->meaning.cause);
-	print_wrapped("who acts", m365_who_name(t->meaning.who));
-	print_wrapped("what to do", t->meaning.action);
-	print_wrapped("wait", m365_wait_text(&t->meaning, wait));
-	printf("    %-11s %s, %s\n", "kind", t->meaning.keyword, m365_class_name(t->meaning.class));
+	print_wrapped("meaning", meaning->cause);
+	print_wrapped("who acts", m365_who_name(meaning->who));
+	print_wrapped("what to do", meaning->action);
+	print_wrapped("wait", m365_wait_text(meaning, wait));
+	printf("    %-11s %s, %s\n", "kind", meaning->keyword, m365_class_name(meaning->class));
 }
 
 static const char *
@@ -76,7 +71,11 @@ print_delivery(const struct trace_message *m, const struct trace_delivery *t)
 	terminal_print("    %-11s %s%s%s%s\n", "next hop", d->next_hop[0] == '\0' ? "none was reached" : d->next_hop,
 		       d->is_believed ? ", the tenant's" : "", d->tls[0] == '\0' ? "" : ", by ", d->tls);
 	terminal_print("    %-11s %s\n", "said", d->reply);
-	print_meaning(t);
+	if (t->is_foreign)
+		print_wrapped("meaning", "not explained: the server that said it is neither the next-hop of the message's tenant nor a host of "
+			      "Exchange Online");
+	else
+		print_meaning(&t->meaning);
 }
 
 static void
@@ -95,6 +94,73 @@ print_deliveries(const struct trace_message *m)
 		puts("  none so far");
 }
 
+static const char *
+action_words(const char *action)
+{
+	static const char *const words[][2] = {
+		{"failed", "undeliverable"}, {"delayed", "delayed, still being tried"}, {"delivered", "delivered"},
+		{"relayed", "handed on"}, {"expanded", "expanded to the members of a list"},
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(words[i][0], action) == 0)
+			return words[i][1];
+	return action;
+}
+
+static const char *
+path_words(const struct store_report *r)
+{
+	if (strcmp(r->path, "exchange") == 0)
+		return ", a host of Exchange Online";
+	if (strcmp(r->path, "next-hop") == 0)
+		return r->is_believed ? ", the tenant's next hop" : ", a next hop";
+	return strcmp(r->path, "elsewhere") == 0 ? ", neither the tenant's next hop nor Exchange Online" : "";
+}
+
+/* Why nothing is made of a report. */
+static const char *
+doubt_words(const struct store_report *r)
+{
+	if (!r->is_sent)
+		return "not believed: the tenant's next hop is not known to have taken the message for this recipient before";
+	if (strcmp(r->path, "elsewhere") == 0 || strcmp(r->path, "next-hop") == 0)
+		return "not believed: it came from neither the tenant's next hop nor Exchange Online";
+	return "not believed: it knows the message by its Message-ID alone, and the way it came cannot be seen";
+}
+
+static void
+print_report(const struct trace_report *t)
+{
+	const struct store_report *r = &t->r;
+	char at[WHEN_SIZE];
+
+	terminal_print("  %s: %s, reported at %s\n", r->recipient, action_words(r->action), when_format(r->time, at));
+	if (r->original[0] != '\0')
+		terminal_print("    %-11s %s\n", "was", r->original);
+	terminal_print("    %-11s %s%s%s\n", "reporter", r->reporter[0] == '\0' ? "does not name itself" : r->reporter,
+		       r->remote[0] == '\0' ? "" : ", of ", r->remote);
+	terminal_print("    %-11s %s%s\n", "came from", r->via[0] == '\0' ? "cannot be seen" : r->via, path_words(r));
+	terminal_print("    %-11s %s\n", "said", r->reply[0] == '\0' ? r->status : r->reply);
+	if (!r->is_believed)
+		print_wrapped("meaning", doubt_words(r));
+	else if (t->is_foreign)
+		print_wrapped("meaning", "not explained: these are the words of a server that Exchange Online handed it to");
+	else
+		print_meaning(&t->meaning);
+	if (r->is_believed && strcmp(r->action, "failed") == 0)
+		print_wrapped("tried again", "no: it was given up; to arrive it must be sent anew");
+}
+
+static void
+print_reports(const struct trace_message *m)
+{
+	if (m->n_reports > 0)
+		puts("\nreported by mail:");
+	for (size_t i = 0; i < m->n_reports; i++)
+		print_report(&m->reports[i]);
+}
+
 void
 trace_print(const struct trace_message *m)
 {
@@ -108,16 +174,57 @@ trace_print(const struct trace_message *m)
 	if (m->held[0] != '\0')
 		terminal_print("held:  %s\n", m->held);
 	print_deliveries(m);
+	print_reports(m);
 }
 
 /* ---- JSON */
 
 static void
+set_meaning(struct jsonv *o, const struct m365_meaning *m)
+{
+	char wait[M365_WAIT_SIZE];
+	struct jsonv *meaning;
+
+	if (m->keyword[0] == '\0')
+		return;
+	meaning = jsonv_set_object(o, "meaning");
+	jsonv_set_text(meaning, "keyword", m->keyword);
+	jsonv_set_text(meaning, "class", m365_class_name(m->class));
+	jsonv_set_text(meaning, "cause", m->cause);
+	jsonv_set_text(meaning, "who", m365_who_name(m->who));
+	jsonv_set_text(meaning, "action", m->action);
+	jsonv_set_text(meaning, "wait", m365_wait_text(m, wait));
+	jsonv_set_integer(meaning, "wait_seconds", m->wait);
+}
+
+static void
+set_report(struct jsonv *o, const struct trace_report *t)
+{
+	const struct store_report *r = &t->r;
+	char at[WHEN_SIZE];
+
+	jsonv_set_text(o, "recipient", r->recipient);
+	jsonv_set_text(o, "original", r->original);
+	jsonv_set_text(o, "action", r->action);
+	jsonv_set_text(o, "at", when_format(r->time, at));
+	jsonv_set_text(o, "status", r->status);
+	jsonv_set_text(o, "reply", r->reply);
+	jsonv_set_text(o, "reporter", r->reporter);
+	jsonv_set_text(o, "remote", r->remote);
+	jsonv_set_text(o, "via", r->via);
+	jsonv_set_text(o, "path", r->path);
+	jsonv_set_text(o, "file", r->file);
+	jsonv_set_boolean(o, "has_audit_id", r->has_audit_id);
+	jsonv_set_boolean(o, "sent", r->is_sent);
+	jsonv_set_boolean(o, "believed", r->is_believed);
+	set_meaning(o, &t->meaning);
+}
+
+static void
 set_delivery(struct jsonv *o, const struct trace_delivery *t)
 {
 	const struct store_delivery *d = &t->d;
-	char at[WHEN_SIZE], wait[M365_WAIT_SIZE];
-	struct jsonv *meaning;
+	char at[WHEN_SIZE];
 
 	jsonv_set_text(o, "recipient", d->recipient);
 	jsonv_set_text(o, "original", d->original);
@@ -132,16 +239,7 @@ set_delivery(struct jsonv *o, const struct trace_delivery *t)
 	jsonv_set_text(o, "tls", d->tls);
 	jsonv_set_text(o, "reply", d->reply);
 	jsonv_set_text(o, "queue_id", d->queue_id);
-	if (t->meaning.keyword[0] == '\0')
-		return;
-	meaning = jsonv_set_object(o, "meaning");
-	jsonv_set_text(meaning, "keyword", t->meaning.keyword);
-	jsonv_set_text(meaning, "class", m365_class_name(t->meaning.class));
-	jsonv_set_text(meaning, "cause", t->meaning.cause);
-	jsonv_set_text(meaning, "who", m365_who_name(t->meaning.who));
-	jsonv_set_text(meaning, "action", t->meaning.action);
-	jsonv_set_text(meaning, "wait", m365_wait_text(&t->meaning, wait));
-	jsonv_set_integer(meaning, "wait_seconds", t->meaning.wait);
+	set_meaning(o, &t->meaning);
 }
 
 int
@@ -168,10 +266,32 @@ trace_json(const struct trace_message *m, struct jsonv *array)
 	list = jsonv_set_array(o, "deliveries");
 	for (size_t i = 0; i < m->n_deliveries; i++)
 		set_delivery(jsonv_add_object(list), &m->deliveries[i]);
+	list = jsonv_set_array(o, "reports");
+	for (size_t i = 0; i < m->n_reports; i++)
+		set_report(jsonv_add_object(list), &m->reports[i]);
 	return 0;
 }
 
 /* ---- lists */
+
+/* ", 1 reported undeliverable: tenant-quota": those that are believed. */
+static void
+put_reports(const struct trace_message *m, struct text *t)
+{
+	const char *keyword = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_reports; i++) {
+		const struct trace_report *p = &m->reports[i];
+
+		if (!p->r.is_believed || strcmp(p->r.action, "failed") != 0)
+			continue;
+		n++;
+		keyword = p->meaning.keyword[0] != '\0' ? p->meaning.keyword : keyword;
+	}
+	if (n > 0)
+		text_printf(t, "%s%zu reported undeliverable%s%s", t->len == 0 ? "" : ", ", n, keyword[0] == '\0' ? "" : ": ", keyword);
+}
 
 /* "2 sent, 1 bounced: relay-access-denied" */
 static void
@@ -193,6 +313,7 @@ put_outcome(const struct trace_message *m, struct text *t)
 			keyword = m->deliveries[i].meaning.keyword;
 	if (keyword[0] != '\0')
 		text_printf(t, ": %s", keyword);
+	put_reports(m, t);
 }
 
 void

@@ -11,8 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/reported.h"
 #include "policy/reason.h"
 
+/* Reports by mail that are looked at. */
+#define REPORTS_MAX 100000
 #define HOUR_MS INT64_C(3600000)
 /* Of the range before, so many names are looked at. */
 #define BEFORE_MAX 10000
@@ -386,6 +389,26 @@ keep_holding(void *context, const struct store_holding *h)
 	return 0;
 }
 
+/* ---- what was reported by mail */
+
+static int
+keep_reported(void *context, const struct store_report *r)
+{
+	struct traffic *t = context;
+	bool is_foreign;
+	const char *keyword = reported_meaning(r, &is_foreign).keyword;
+	size_t i;
+
+	if (!r->is_believed || strcmp(r->action, "failed") != 0)
+		return 0;
+	for (i = 0; i < t->n_reported && strcmp(t->reported[i].keyword, keyword) != 0; i++)
+		;
+	if (i == t->n_reported && i < TRAFFIC_REPORTED)
+		t->reported[t->n_reported++].keyword = i == TRAFFIC_REPORTED - 1 ? "others" : keyword;
+	t->reported[i < TRAFFIC_REPORTED ? i : TRAFFIC_REPORTED - 1].recipients++;
+	return 0;
+}
+
 static int
 read_all(struct reading *x, const char **error_r)
 {
@@ -398,6 +421,10 @@ read_all(struct reading *x, const char **error_r)
 		rc = read_steps(x, error_r);
 	if (rc == 0)
 		rc = store_reader_holding(x->r, keep_holding, t, error_r);
+	if (rc == 0)
+		rc = store_reader_reports(x->r, NULL, t->since, t->until, REPORTS_MAX, keep_reported, t, error_r);
+	if (rc == STORE_NO_DELIVERIES)
+		rc = 0;
 	if (rc == -2 || arena_failed(t->arena)) {
 		*error_r = "memory is short";
 		rc = -1;

@@ -31,6 +31,13 @@ struct traffic_reason {
 	uint64_t of_app;
 };
 
+/* Recipients that were reported undeliverable by mail after a 250, by what it means. */
+struct traffic_reported {
+	const char *keyword;      /* "tenant-quota"; "" where nothing is explained */
+	uint64_t recipients;
+};
+#define TRAFFIC_REPORTED 16
+
 struct traffic_step {
 	int64_t at;
 	uint64_t accepted, held, deferred, rejected, discarded;
@@ -51,6 +58,9 @@ struct traffic {
 	struct traffic_step *steps; /* all of the range, empty ones too */
 	size_t n_steps;
 	int64_t step_ms;
+	/* Of the reports that came in the range; the last one is for all that find no room. */
+	struct traffic_reported reported[TRAFFIC_REPORTED];
+	size_t n_reported;
 	uint64_t waiting, kept;   /* messages that the MTA holds now: for a limit, and until somebody lets them go */
 };
 

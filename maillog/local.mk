@@ -3,6 +3,7 @@
 
 noinst_LIBRARIES += libmaillog.a
 libmaillog_a_SOURCES = \
+	maillog/dsn.c maillog/dsn.h \
 	maillog/internal.h \
 	maillog/maillog.c maillog/maillog.h \
 	maillog/postfix.c \

@@ -22,6 +22,7 @@
 #define STEP_MS 60000
 
 enum { TRIED, CLOSE, SET_OPEN, REQUEUED, FORGET, TLS, PLACE, PLACE_NEW, PLACE_MOVE, PRUNE, PRUNE_TLS,
+       FILES, FILE_NEW, REPORTED, COUNT, SEEN, PRUNE_REPORTED, PRUNE_FILES, PRUNE_REQUEUES,
        SAID, GOOD, ANY_SAID, PRUNE_SAID, QUERIES };
 
 struct deliveries {
@@ -69,6 +70,19 @@ static const char *const texts[QUERIES] = {
 		" AND (external_only = 0 OR ?6 = 1)",
 	[ANY_SAID] = "SELECT count(*) FROM upstream",
 	[PRUNE_SAID] = "DELETE FROM upstream WHERE relay IN ('', ?) AND said < ?",
+	[FILES] = "SELECT name FROM report_files WHERE relay = ? AND folder = ?",
+	[FILE_NEW] = "INSERT INTO report_files VALUES (?, ?, ?, ?) ON CONFLICT (relay, folder, name) DO NOTHING",
+	[REPORTED] = "INSERT INTO reported (relay, time, digest, audit_id, header_id, recipient, original, action, status, reporter, remote,"
+		" reply, via, path, next_hop_of, file) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" ON CONFLICT (digest, recipient, relay) DO NOTHING",
+	[COUNT] = "INSERT INTO delivery_counts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (relay, kind, tenants, status, class) DO UPDATE SET"
+		" count = delivery_counts.count + excluded.count",
+	[SEEN] = "INSERT INTO follower_state VALUES (?, ?, ?) ON CONFLICT (relay) DO UPDATE SET time = excluded.time,"
+		" behind_ms = excluded.behind_ms",
+	[PRUNE_REPORTED] = "DELETE FROM reported WHERE number IN (SELECT number FROM reported WHERE relay = ? AND time < ? ORDER BY time LIMIT ?)",
+	/* Those of which no line told the end. The message is gone from the audit by then. */
+	[PRUNE_REQUEUES] = "DELETE FROM requeues WHERE relay = ? AND time < ?",
+	[PRUNE_FILES] = "DELETE FROM report_files WHERE relay = ? AND time < ?",
 };
 
 static bool
@@ -415,30 +429,114 @@ deliveries_abandon(struct deliveries *d)
 	(void)db_rollback(d->db);
 }
 
+/* ---- reports that were mailed */
+
 int
-deliveries_prune(struct deliveries *d, int64_t before_ms, int max)
+deliveries_files(struct deliveries *d, const char *folder, int (*each)(void *context, const char *name), void *context)
 {
-	struct db_query *q = d->query[PRUNE];
-	int i = 0, n;
+	struct db_query *q = d->query[FILES];
+	enum db_result rc = DB_DONE;
+	int i = 0, result = 0;
 
 	db_deadline(d->db, STEP_MS);
 	db_bind_text(q, &i, d->relay);
-	db_bind_int(q, &i, before_ms);
-	db_bind_int(q, &i, max);
-	if (db_run(q) != DB_DONE)
-		return -1;
-	n = (int)db_changes(d->db);
-	q = d->query[PRUNE_TLS];
-	i = 0;
+	db_bind_text(q, &i, folder);
+	while (result == 0 && (rc = db_step(q)) == DB_ROW)
+		result = each(context, db_text(q, 0));
+	db_reset(q);
+	return rc == DB_FAILED ? -1 : result;
+}
+
+int
+deliveries_file(struct deliveries *d, const char *folder, const char *name, int64_t time)
+{
+	struct db_query *q = d->query[FILE_NEW];
+	int i = 0;
+
+	db_bind_text(q, &i, d->relay);
+	db_bind_text(q, &i, folder);
+	db_bind_text(q, &i, name);
+	db_bind_int(q, &i, time);
+	return db_run(q) == DB_DONE ? (int)db_changes(d->db) : -1;
+}
+
+int
+deliveries_reported(struct deliveries *d, const struct deliveries_report *r)
+{
+	const char *const values[] = {r->digest, r->audit_id, r->header_id, r->recipient, r->original, r->action, r->status, r->reporter,
+				     r->remote, r->reply, r->via, r->path, r->next_hop_of, r->file};
+	struct db_query *q = d->query[REPORTED];
+	int i = 0;
+
+	db_bind_text(q, &i, d->relay);
+	db_bind_int(q, &i, r->time);
+	for (size_t k = 0; k < sizeof values / sizeof values[0]; k++)
+		db_bind_text(q, &i, values[k]);
+	return db_run(q) == DB_DONE ? (int)db_changes(d->db) : -1;
+}
+
+int
+deliveries_count(struct deliveries *d, const struct deliveries_count *c)
+{
+	struct db_query *q = d->query[COUNT];
+	int i = 0;
+
+	db_bind_text(q, &i, d->relay);
+	db_bind_text(q, &i, c->kind);
+	db_bind_text(q, &i, c->tenants);
+	db_bind_text(q, &i, c->status);
+	db_bind_text(q, &i, c->class);
+	db_bind_int(q, &i, c->count);
+	return sent(q);
+}
+
+int
+deliveries_end(struct deliveries *d)
+{
+	return db_exec(d->db, "COMMIT");
+}
+
+int
+deliveries_seen(struct deliveries *d, int64_t now_ms, int64_t behind_ms)
+{
+	struct db_query *q = d->query[SEEN];
+	int i = 0;
+
+	db_deadline(d->db, STEP_MS);
+	db_bind_text(q, &i, d->relay);
+	db_bind_int(q, &i, now_ms);
+	db_bind_int(q, &i, behind_ms);
+	return db_run(q) == DB_DONE ? 0 : -1;
+}
+
+/* ---- pruning */
+
+/* One statement over what is older, up to `max` rows where it takes that: how many, or -1. */
+static int
+prune_one(struct deliveries *d, int which, int64_t before_ms, int max)
+{
+	struct db_query *q = d->query[which];
+	int i = 0;
+
 	db_bind_text(q, &i, d->relay);
 	db_bind_int(q, &i, before_ms);
-	if (db_run(q) != DB_DONE)
+	if (max > 0)
+		db_bind_int(q, &i, max);
+	return db_run(q) == DB_DONE ? (int)db_changes(d->db) : -1;
+}
+
+int
+deliveries_prune(struct deliveries *d, int64_t before_ms, int max)
+{
+	int n, m;
+
+	db_deadline(d->db, STEP_MS);
+	n = prune_one(d, PRUNE, before_ms, max);
+	m = n < 0 ? -1 : prune_one(d, PRUNE_REPORTED, before_ms, max);
+	if (m < 0 || prune_one(d, PRUNE_TLS, before_ms, 0) < 0 || prune_one(d, PRUNE_FILES, before_ms, 0) < 0 ||
+	    prune_one(d, PRUNE_REQUEUES, before_ms, 0) < 0 || prune_one(d, PRUNE_SAID, before_ms, 0) < 0)
 		return -1;
-	q = d->query[PRUNE_SAID];
-	i = 0;
-	db_bind_text(q, &i, d->relay);
-	db_bind_int(q, &i, before_ms);
-	return db_run(q) == DB_DONE ? n : -1;
+	return n > m ? n : m;
 }
 
 const char *

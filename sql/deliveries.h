@@ -84,7 +84,39 @@ int deliveries_commit(struct deliveries *d, const char *source, const struct del
 		      const struct deliveries_place *to);
 void deliveries_abandon(struct deliveries *d);
 
-/* Deletes up to `max` rows whose last try was before this wall time: how many, or -1. */
+/* What a report that was mailed says of one recipient. */
+struct deliveries_report {
+	const char *digest;       /* the same for another copy of the report, and only then */
+	const char *audit_id;     /* of the message, "" where the report has none; then ... */
+	const char *header_id;    /* ... its Message-ID */
+	const char *recipient, *original, *action, *status, *reporter, *remote, *reply;
+	const char *via, *path, *next_hop_of, *file; /* see deliveries-reported.sql */
+	int64_t time;             /* when it came */
+};
+
+/* Something to be counted, see deliveries-reported.sql. */
+struct deliveries_count {
+	const char *kind, *tenants, *status, *class;
+	int64_t count;
+};
+
+/* Calls `each` for the names of the files that were read in this folder; a result other than 0 ends it.
+ * 0, what `each` returned, or -1. */
+int deliveries_files(struct deliveries *d, const char *folder, int (*each)(void *context, const char *name), void *context);
+/* Within a transaction: a file that was read, its time being `time`: 1, 0 where it was read already, -1. */
+int deliveries_file(struct deliveries *d, const char *folder, const char *name, int64_t time);
+/* Likewise; 0 where this is known from another file. */
+int deliveries_reported(struct deliveries *d, const struct deliveries_report *r);
+/* Adds to a sum. 0 or -1. */
+int deliveries_count(struct deliveries *d, const struct deliveries_count *c);
+/* Commits a transaction in which no place moves. 0 or -1. */
+int deliveries_end(struct deliveries *d);
+/* Says for monitoring when the follower last looked (wall time), and how far it is behind. A transaction of its own.
+ * 0 or -1. */
+int deliveries_seen(struct deliveries *d, int64_t now_ms, int64_t behind_ms);
+
+/* Deletes up to `max` recipients whose last try was before this wall time, and as many that were reported before it; how
+ * many of those of which there were more, or -1. Files of reports that are older are forgotten. */
 int deliveries_prune(struct deliveries *d, int64_t before_ms, int max);
 
 /* What the last failure was: a static text; and whether it must be opened anew. */

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Between the readers: read.c, read_held.c, read_limits.c, read_summary.c, read_trace.c, read_traffic.c. For those only.
+ * Between the readers: read.c, read_held.c, read_limits.c, read_reports.c, read_summary.c, read_trace.c, read_traffic.c,
+ * read_upstream.c. For those only.
  */
 #ifndef POSTERN_SQL_READ_PRIVATE_H
 #define POSTERN_SQL_READ_PRIVATE_H
@@ -17,14 +18,14 @@ struct reader {
 /* The follower's place beside the store of this URL, the caller's to free. */
 char *deliveries_url(const char *url);
 /* The version of that file's tables, NULL or why it cannot be used, and what brings them to each version from 1 on. */
-#define DELIVERIES_VERSION 2
+#define DELIVERIES_VERSION 3
 const char *deliveries_file_check(int64_t version);
 extern const char *const schema_deliveries[DELIVERIES_VERSION];
 /* Whether a tenant is among ",contoso,fabrikam,". */
 bool deliveries_is_of(const char *next_hop_of, const char *tenant);
 
 /* The statements of a trace and of a summary, for the test that looks at their plans. */
-extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[];
+extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[], trace_reports[], reports_in_range[];
 extern const char summary_senders[], summary_clients[], summary_answers[];
 
 /* The connection, with the time anew that a server has for one call. */

@@ -104,6 +104,10 @@ struct store_ops {
 	int (*reader_deliveries)(void *reader, const struct record *message,
 				 int (*each)(void *context, const struct store_delivery *d), void *context,
 				 const char **error_r);
+	int (*reader_reports)(void *reader, const char *message_id, int64_t since, int64_t until, int max,
+			      int (*each)(void *context, const struct store_report *report), void *context, const char **error_r);
+	int (*reader_followed)(void *reader, int (*each)(void *context, const struct store_followed *f), void *context,
+			       const char **error_r);
 	int (*reader_left)(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left),
 			   void *context, const char **error_r);
 	int (*reader_counters)(void *reader, const struct clock *clock,
@@ -157,6 +161,9 @@ int reader_find(void *reader, const struct store_find *what, int (*each)(void *c
 int reader_upstream(void *reader, int (*each)(void *context, const struct store_upstream *u), void *context, const char **error_r);
 int reader_deliveries(void *reader, const struct record *message, int (*each)(void *context, const struct store_delivery *d),
 		      void *context, const char **error_r);
+int reader_reports(void *reader, const char *message_id, int64_t since, int64_t until, int max,
+		   int (*each)(void *context, const struct store_report *report), void *context, const char **error_r);
+int reader_followed(void *reader, int (*each)(void *context, const struct store_followed *f), void *context, const char **error_r);
 int reader_left(void *reader, int64_t since, int (*each)(void *context, const struct store_left *left), void *context,
 		const char **error_r);
 int reader_counters(void *reader, const struct clock *clock,

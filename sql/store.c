@@ -303,6 +303,20 @@ store_reader_upstream(struct store_reader *r, int (*each)(void *context, const s
 }
 
 int
+store_reader_reports(struct store_reader *r, const char *message_id, int64_t since, int64_t until, int max,
+		     int (*each)(void *context, const struct store_report *report), void *context, const char **error_r)
+{
+	return r->ops->reader_reports(r->reader, message_id, since, until, max, each, context, error_r);
+}
+
+int
+store_reader_followed(struct store_reader *r, int (*each)(void *context, const struct store_followed *f), void *context,
+		      const char **error_r)
+{
+	return r->ops->reader_followed(r->reader, each, context, error_r);
+}
+
+int
 store_reader_left(struct store_reader *r, int64_t since, int (*each)(void *context, const struct store_left *left),
 		  void *context, const char **error_r)
 {

@@ -319,6 +319,41 @@ struct store_upstream {
 int store_reader_upstream(struct store_reader *r, int (*each)(void *context, const struct store_upstream *u), void *context,
 			  const char **error_r);
 
+/* What was reported by mail of a recipient, after the next hop had taken the message. Anybody can mail a
+ * report; is_believed says what can be said for it. */
+struct store_report {
+	const char *recipient, *original;
+	const char *action;       /* failed delayed delivered relayed expanded */
+	const char *status, *reply; /* "5.7.233"; "550 5.7.233 ..." */
+	const char *reporter, *remote; /* the server that reports, and the one that said so to it ("" for itself), as the report says */
+	const char *via;          /* the client that brought it to the last server, "name[address]", "" where that cannot be seen */
+	const char *path;         /* of that: exchange next-hop elsewhere unknown */
+	const char *next_hop_of;  /* the tenants whose next-hop that is */
+	const char *file;
+	const char *message_id, *app, *tenant; /* of the message; its audit id */
+	int64_t time;             /* when it came, wall time, milliseconds */
+	bool has_audit_id;        /* it knows the message's audit id, not its Message-ID alone */
+	bool is_sent;             /* the MTA's log has that the tenant's next hop took the message for this recipient, before */
+	/* is_sent; it knows the audit id, and did not come from a server that is neither the tenant's next hop nor
+	 * Exchange Online's; without the id, it did come from one of these. */
+	bool is_believed;
+};
+
+/* Calls `each` for what was reported of a message (its audit id), the first first. Or, where that is NULL, for what came
+ * from `since` to before `until` and has an audit id, up to `max`. Likewise. */
+int store_reader_reports(struct store_reader *r, const char *message_id, int64_t since, int64_t until, int max,
+			 int (*each)(void *context, const struct store_report *report), void *context, const char **error_r);
+
+/* What the followers counted (see deliveries-reported.sql), and how they are. */
+struct store_followed {
+	const char *relay, *kind, *tenants, *status, *class; /* kind "state": when it looked and how far it was behind */
+	int64_t count;            /* kind "state": wall time, milliseconds */
+	int64_t behind_ms;
+};
+/* Calls `each` for them. Likewise. */
+int store_reader_followed(struct store_reader *r, int (*each)(void *context, const struct store_followed *f), void *context,
+			  const char **error_r);
+
 /* How many left the hold queue, by app, counter and state (released, gone). */
 struct store_left {
 	const char *relay, *app, *state, *limit, *key;

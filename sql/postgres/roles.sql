@@ -26,9 +26,11 @@ GRANT USAGE ON SCHEMA public TO postern_relay, postern_operator, postern_audit, 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO postern_relay, postern_operator, postern_audit;
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO postern_relay;
 REVOKE INSERT, UPDATE, DELETE ON schema_version FROM postern_relay;
-REVOKE INSERT, UPDATE, DELETE ON deliveries, requeues, agent_tls, followed, upstream FROM postern_relay;
+REVOKE INSERT, UPDATE, DELETE ON deliveries, requeues, agent_tls, followed, upstream, reported, report_files, delivery_counts,
+	follower_state FROM postern_relay;
 GRANT INSERT ON requests TO postern_operator;
-GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries, requeues, agent_tls, followed, upstream TO postern_follow;
+GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries, requeues, agent_tls, followed, upstream, reported, report_files, delivery_counts,
+	follower_state TO postern_follow;
 GRANT SELECT ON schema_version TO postern_follow;
 
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO postern_relay, postern_operator, postern_audit;

@@ -18,3 +18,11 @@ CREATE TEMP VIEW mail_deliveries AS
 	FROM follower.deliveries d LEFT JOIN main.messages m ON m.id = (
 		SELECT n.id FROM main.messages n WHERE n.queue_id = d.origin_id AND n.relay = d.relay AND n.time <= d.first_time + 999
 		ORDER BY n.time DESC LIMIT 1);
+
+-- What was reported by mail after a 250, whoever mailed it, with the message whose audit id it has, if there is one.
+CREATE TEMP VIEW mail_reports AS
+	SELECT strftime('%Y-%m-%dT%H:%M:%SZ', r.time / 1000, 'unixepoch') AS at,
+	       r.time, coalesce(m.id, '') AS message_id, coalesce(m.app, '') AS app, coalesce(m.tenant, '') AS tenant,
+	       coalesce(m.sender, '') AS sender, r.relay, r.recipient, r.original, r.action, r.status, r.reply, r.reporter, r.remote,
+	       r.via, r.path, r.next_hop_of, r.audit_id, r.header_id, r.file
+	FROM follower.reported r LEFT JOIN main.messages m ON m.id = r.audit_id;

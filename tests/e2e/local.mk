@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/e2e/test_pause.py \
 	tests/e2e/test_postfix.py \
 	tests/e2e/test_reload.py \
+	tests/e2e/test_reports.py \
 	tests/e2e/test_rules.py \
 	tests/e2e/test_sendmail.py \
 	tests/e2e/test_simulate.py \
@@ -23,6 +24,7 @@ EXTRA_DIST += \
 	tests/lib/postgres.py \
 	tests/lib/posterntest.py \
 	tests/lib/relay.py \
+	tests/lib/reports.py \
 	tests/lib/schema.py \
 	tests/lsan.supp \
 	tests/run

@@ -146,6 +146,14 @@ class Follow(relay.Relay):
         finally:
             db.close()
 
+    def postconf(self, *settings):
+        subprocess.run(["postconf", "-c", self.postfix.config, "-e"] + list(settings), check=True)
+        subprocess.run(["postfix", "-c", self.postfix.config, "reload"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def sums(self):
+        """Tries by the rows and by the sums."""
+        return self.rows("SELECT coalesce(sum(attempts), 0) FROM deliveries")[0], self.rows("SELECT coalesce(sum(count), 0) FROM delivery_counts WHERE kind = 'try'")[0]
+
     def wait_for_tries(self, recipients, n=1):
         """Until each has n tries in the log."""
         def done():
@@ -283,6 +291,90 @@ class Follow(relay.Relay):
         self.assertEqual([(d["status"], d["queue_id"] == queue_id) for d in found][-1], ("sent", False), found)
         self.check_all()
 
+    def test_what_is_given_up(self):
+        """A message that Postfix bounces after its time, and one that an operator makes it give up."""
+        for name in ("late", "forced"):
+            self.stand_in.answers[name + "@example.net"] = "451 4.7.500 Server busy"
+        self.postconf("maximal_queue_lifetime=6s")
+        try:
+            self.start()
+            late = self.mail(["late@example.net", "arrived@example.net"])
+            pt.wait_for(lambda: late + ": removed" in self.postfix.log(), 60, "Postfix to give up")
+            self.postconf("maximal_queue_lifetime=5d")
+            forced = self.mail(["forced@example.net"])
+            pt.wait_for(lambda: any(q["queue_id"] == forced and q["queue_name"] == "deferred" for q in map(json.loads, self.postfix.queue())),
+                        30, "Postfix to defer it")
+            subprocess.run(["postsuper", "-c", self.postfix.config, "-f", forced], check=True, stderr=subprocess.DEVNULL)
+            self.postfix.flush()
+            pt.wait_for(lambda: forced + ": removed" in self.postfix.log(), 60, "Postfix to give up")
+            self.postfix.wait_empty(60)
+            pt.wait_for(lambda: self.rows("SELECT count(*) FROM deliveries WHERE queue_id IN (?, ?) AND closed > 0", late, forced) == [(3,)],
+                        30, "the follower")
+            self.stop()
+        finally:
+            self.postconf("maximal_queue_lifetime=5d")
+        self.once()
+        found = self.deliveries(late)
+        self.assertEqual((found["late@example.net"]["status"], found["arrived@example.net"]["status"]), ("expired", "sent"))
+        self.assertGreaterEqual(found["late@example.net"]["attempts"], 2)
+        # What it was given up for is explained.
+        self.assertEqual(found["late@example.net"]["meaning"]["keyword"], "server-busy")
+        self.assertEqual(self.deliveries(forced)["forced@example.net"]["status"], "expired")
+        self.assertIn("1 sent, 1 expired: server-busy", self.trace("late@example.net"))
+        self.assertIn("late@example.net: expired at ", self.trace(late))
+        # The bounce went to the sender by the next hop, and is no part of either message.
+        bounces = [m for m in self.stand_in.messages if m["sender"] == "" and m["recipients"] == ["crm@contoso.com"]]
+        self.assertGreaterEqual(len(bounces), 2)
+        self.assertEqual({r for r in self.deliveries(late)}, {"late@example.net", "arrived@example.net"})
+        self.check_all()
+
+    def test_what_is_too_old_goes(self):
+        """What the audit keeps no more, while it is followed; what is newer, or open and still tried, stays."""
+        self.stand_in.answers["open@example.net"] = "451 4.7.500 Server busy"
+        self.once()
+        stays, goes = self.mail(["stays@example.net"]), self.mail(["goes@example.net"])
+        still = self.mail(["open@example.net"])
+        self.wait_for_tries(["stays@example.net", "goes@example.net", "open@example.net"])
+        self.once()
+        keeping = os.path.join(self.folder, "keeping.yaml")
+        with open(self.followed) as f, open(keeping, "w") as to:
+            text = f.read()
+            self.assertNotIn("audit:", text)
+            to.write("audit: {keep: 1 day}\n" + text)
+        day = 86400000
+        db = sqlite3.connect(self.database + "-deliveries")
+        db.execute("UPDATE deliveries SET time = time - ?, first_time = first_time - ? WHERE recipient = 'goes@example.net'", (2 * day, 2 * day))
+        db.execute("UPDATE deliveries SET first_time = first_time - ? WHERE recipient = 'open@example.net'", (2 * day,))
+        now = int(time.time() * 1000)
+        db.executemany("INSERT INTO deliveries (relay, instance, queue_id, origin_id, recipient, original, first_time, time, status, closed)"
+                       " SELECT relay, 'postfix', ?, ?, 'old@example.org', '', ?, ?, 'sent', 1 FROM followed LIMIT 1",
+                       [("O%d" % n, "O%d" % n, now - 2 * day, now - 2 * day) for n in range(2500)])
+        db.executemany("INSERT INTO requeues SELECT relay, 'postfix', ?, 'OLD', ? FROM followed LIMIT 1",
+                       [("A", now - 2 * day), ("B", now - day // 2)])
+        db.commit()
+        db.close()
+        with open(os.path.join(self.folder, "follow.log"), "ab") as log:
+            self.follower = subprocess.Popen([POSTERN, "follow", "-c", keeping, "--log", self.log_file], stdout=log, stderr=log)
+        # More of them than one step takes, while mail comes.
+        flowing = ["flowing%d@example.net" % n for n in range(20)]
+        for to in flowing:
+            self.mail([to])
+        pt.wait_for(lambda: self.rows("SELECT count(*) FROM deliveries WHERE recipient = 'old@example.org'") == [(0,)], 30, "old rows to go")
+        self.wait_for_tries(flowing)
+        self.wait_for_tries(["open@example.net"], 2)
+        pt.wait_for(lambda: self.rows("SELECT max(attempts) FROM deliveries WHERE recipient = 'open@example.net'")[0][0] >= 2, 30, "the follower")
+        self.stop()
+        self.once()
+        self.assertEqual(self.rows("SELECT recipient FROM deliveries WHERE queue_id IN (?, ?, ?) ORDER BY 1", stays, goes, still),
+                         [("open@example.net",), ("stays@example.net",)])
+        self.assertEqual(self.rows("SELECT count(*) FROM deliveries WHERE recipient LIKE 'flowing%'"), [(20,)])
+        self.assertEqual(self.rows("SELECT queue_id FROM requeues WHERE old_id = 'OLD'"), [("B",)])
+        # The message is still in the audit; nothing is made up for what is gone.
+        self.assertIn("none so far", self.trace(goes))
+        subprocess.run(["postsuper", "-c", self.postfix.config, "-d", still], stderr=subprocess.DEVNULL)
+        for name in glob.glob(self.database + "-deliveries*"):
+            os.remove(name)
+
     def test_addresses_are_listed(self):
         for n in range(3):
             self.mail(["listed@example.net", "more%d@example.net" % n])
@@ -330,9 +422,11 @@ class Follow(relay.Relay):
                            " WHERE recipient = 'viewed@example.net'").fetchall()
         self.assertEqual(found, [(queue_id, "crm", "contoso", "crm@contoso.com", "sent", 1, 1)])
         with open(os.path.join(TOP, "doc", "postern-audit.5")) as f:
-            section = re.search(r"(?s)\.Ss mail_deliveries\n(.*?)\n\.S[sh] ", f.read()).group(1)
-        documented = [w for line in re.findall(r"(?m)^\.It Li (.*)$", section) for w in re.findall(r"\w+", line)]
-        self.assertEqual(sorted(c[0] for c in db.execute("SELECT * FROM mail_deliveries").description), sorted(documented))
+            text = f.read()
+        for view in ("mail_deliveries", "mail_reports"):
+            section = re.search(r"(?s)\.Ss %s\n(.*?)\n\.S[sh] " % view, text).group(1)
+            documented = [w for line in re.findall(r"(?m)^\.It Li (.*)$", section) for w in re.findall(r"\w+", line)]
+            self.assertEqual(sorted(c[0] for c in db.execute("SELECT * FROM " + view).description), sorted(documented))
         db.close()
 
     def test_as_users_of_their_own(self):
@@ -442,6 +536,8 @@ class Follow(relay.Relay):
     def test_nothing_is_lost_or_counted_twice(self):
         for k in range(7):
             self.stand_in.answers["deferred%d@example.net" % k] = ["451 4.7.500 Server busy", None]
+        self.once()
+        before = self.sums()
         stop, n = threading.Event(), [0]
         feeder = threading.Thread(target=self.feed, args=(stop, n))
         feeder.start()
@@ -475,6 +571,10 @@ class Follow(relay.Relay):
         self.postfix.wait_empty()
         self.once()
         self.assertEqual(self.rows("SELECT count(*) FROM deliveries WHERE recipient LIKE 'unread%'"), [(5,)])
+        # What monitoring reads was counted with the rows.
+        rows, counted = ([b - a for a, b in zip(before[k], self.sums()[k])] for k in (0, 1))
+        self.assertEqual(rows, counted)
+        self.assertGreater(min(counted), 0)
         self.check_all()
         self.once()
         self.check_all()

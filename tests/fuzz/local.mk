@@ -8,12 +8,15 @@ FUZZ_SESSION_SOURCES = tests/fuzz/fuzz_session.c tests/scenario/fake.c \
 FUZZ_SESSION_LINK = -Wl,--wrap=malloc -Wl,--wrap=calloc
 
 # With libFuzzer, by hand or by tests/fuzz/run.
-FUZZERS = tests/fuzz/fuzz_address tests/fuzz/fuzz_header tests/fuzz/fuzz_maillog tests/fuzz/fuzz_mime tests/fuzz/fuzz_policy_file \
+FUZZERS = tests/fuzz/fuzz_address tests/fuzz/fuzz_dsn tests/fuzz/fuzz_header tests/fuzz/fuzz_maillog tests/fuzz/fuzz_mime tests/fuzz/fuzz_policy_file \
 	tests/fuzz/fuzz_regex tests/fuzz/fuzz_session
 EXTRA_PROGRAMS += $(FUZZERS)
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c
 tests_fuzz_fuzz_address_LDFLAGS = $(FUZZING_LINK)
 tests_fuzz_fuzz_address_LDADD = $(FUZZING_LIBS)
+tests_fuzz_fuzz_dsn_SOURCES = tests/fuzz/fuzz_dsn.c
+tests_fuzz_fuzz_dsn_LDFLAGS = $(FUZZING_LINK)
+tests_fuzz_fuzz_dsn_LDADD = libmaillog.a libbase.a
 tests_fuzz_fuzz_header_SOURCES = tests/fuzz/fuzz_header.c
 tests_fuzz_fuzz_header_LDFLAGS = $(FUZZING_LINK)
 tests_fuzz_fuzz_header_LDADD = $(FUZZING_LIBS)
@@ -35,10 +38,12 @@ tests_fuzz_fuzz_session_LDFLAGS = $(FUZZING_LINK) $(FUZZ_SESSION_LINK)
 tests_fuzz_fuzz_session_LDADD = $(FUZZING_LIBS)
 
 # Without it, in make check: the crashers kept, and the seeds.
-check_PROGRAMS += tests/fuzz/replay_address tests/fuzz/replay_header tests/fuzz/replay_maillog tests/fuzz/replay_mime \
+check_PROGRAMS += tests/fuzz/replay_address tests/fuzz/replay_dsn tests/fuzz/replay_header tests/fuzz/replay_maillog tests/fuzz/replay_mime \
 	tests/fuzz/replay_policy_file tests/fuzz/replay_regex tests/fuzz/replay_session
 tests_fuzz_replay_address_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_address.c
 tests_fuzz_replay_address_LDADD = $(FUZZING_LIBS)
+tests_fuzz_replay_dsn_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_dsn.c
+tests_fuzz_replay_dsn_LDADD = libmaillog.a libbase.a
 tests_fuzz_replay_header_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_header.c
 tests_fuzz_replay_header_LDADD = $(FUZZING_LIBS)
 tests_fuzz_replay_maillog_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_maillog.c

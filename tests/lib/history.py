@@ -87,9 +87,7 @@ FOREIGN = "host mx.example.net[192.0.2.9] said: 550 5.7.64 TenantAttribution; Re
 def deliveries(path, answers):
     """The follower's file: (queue id, time, status, reply, next hop) each."""
     db = sqlite3.connect(path + "-deliveries")
-    for name in ("deliveries.sql", "deliveries-upstream.sql"):
-        db.executescript(schema.read("sqlite", name))
-    db.execute("PRAGMA user_version = 2")
+    schema.follower_tables(db)
     for queue_id, time, status, reply, hop in answers:
         db.execute("INSERT INTO deliveries (relay, instance, queue_id, origin_id, recipient, original, first_time, time, status, dsn, next_hop, "
                    "next_hop_of, tls, delay_ms, reply, attempts, closed) VALUES ('r1', 'postfix', ?, ?, 'bob@example.net', '', ?, ?, ?, '5.7.64', ?, "

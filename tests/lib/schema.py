@@ -19,13 +19,22 @@ def read(*names):
         return f.read()
 
 
+def follower_tables(db):
+    """Makes the tables of the follower's own file in this new one."""
+    with open(os.path.join(SQL, "read-private.h")) as f:
+        version = int(re.search(r"(?m)^#define DELIVERIES_VERSION (\d+)$", f.read()).group(1))
+    for name in ("deliveries.sql", "deliveries-upstream.sql", "deliveries-reported.sql"):
+        db.executescript(read("sqlite", name))
+    db.execute("PRAGMA user_version = %d" % version)
+
+
 def sqlite_tables():
     return (read("sqlite", "001-initial.sql").split("-- The views")[0] + read("sqlite", "002-held.sql") + read("sqlite", "003-hours.sql") +
             read("sqlite", "004-trace.sql"))
 
 
 def postgres_tables():
-    return read("postgres", "002-initial.sql") + read("postgres", "003-hours.sql") + read("postgres", "004-deliveries.sql")
+    return "".join(read("postgres", name) for name in sorted(os.listdir(os.path.join(SQL, "postgres"))) if name[0] == "0")
 
 
 def views(dialect):

@@ -296,6 +296,192 @@ old_rows_go(void **state)
 	assert_int_equal(strlen(of("NEW", 1000, "")) > 0, 1);
 }
 
+/* ---- reports by mail */
+
+static void
+report(const char *digest, const char *audit_id, const char *header_id, const char *recipient, const char *path, int64_t time, int expected)
+{
+	const struct deliveries_report r = {
+		.digest = digest, .audit_id = audit_id, .header_id = header_id, .recipient = recipient, .original = "", .action = "failed",
+		.status = "5.0.0", .reporter = "mx", .remote = "", .reply = "550 no", .via = "v[1]", .path = path, .next_hop_of = ",globex,contoso,",
+		.file = "f", .time = time,
+	};
+
+	assert_int_equal(deliveries_reported(d, &r), expected);
+}
+
+static int
+tell_report(void *context, const struct store_report *r)
+{
+	size_t n = strlen(told);
+
+	(void)context;
+	snprintf(told + n, sizeof told - n, "%s %s of %s%s%s%s;", r->recipient, r->path, r->message_id, r->has_audit_id ? " by id" : "",
+		 r->is_sent ? " sent" : "", r->is_believed ? " believed" : "");
+	return 0;
+}
+
+/* What was reported of a message, or, with none, from a time on. */
+static const char *
+reports_of(const char *id, int64_t since, int max)
+{
+	char error[400] = "";
+	const char *why = "";
+	struct store_reader *reader = store_reader_open(url, error, sizeof error);
+
+	assert_non_null(reader);
+	told[0] = '\0';
+	if (store_reader_reports(reader, id, since, INT64_MAX, max, tell_report, NULL, &why) != 0)
+		fail_msg("%s", why);
+	store_reader_close(&reader);
+	return told;
+}
+
+static void
+end(void)
+{
+	assert_int_equal(deliveries_end(d), 0);
+}
+
+static void
+reports_are_joined(void **state)
+{
+	struct deliveries_key k = key("R", 5000);
+
+	(void)state;
+	message("A", "Q", 1000);
+	message("B", "W", 1000);
+	sql("UPDATE messages SET message_id = '<a>'");
+	begin();
+	try("Q", "a@X", 2000, "sent", "ok");
+	try("Q", "b@x", 2000, "deferred", "busy");
+	assert_int_equal(deliveries_begun(d, &k, "Q"), 0);
+	try("R", "b@x", 5000, "sent", "ok");
+	try("Q", "c@x", 2000, "bounced", "no");
+	commit();
+	begin();
+	report("1", "A", "", "A@x", "exchange", 6000, 1);
+	report("1", "A", "", "A@x", "exchange", 6000, 0); /* known */
+	report("1", "A", "", "b@x", "next-hop", 6001, 1);
+	report("2", "A", "", "a@x", "elsewhere", 6002, 1);
+	report("3", "A", "", "a@x", "unknown", 6003, 1);
+	report("4", "A", "", "c@x", "exchange", 6004, 1); /* which was not sent */
+	report("5", "A", "", "nobody@x", "exchange", 6005, 1);
+	report("6", "", "<a>", "a@x", "unknown", 6006, 1);
+	report("7", "", "<a>", "a@x", "exchange", 6007, 1);
+	report("8", "Z", "", "a@x", "exchange", 6008, 1);
+	end();
+	assert_string_equal(reports_of("A", 0, 0),
+		"A@x exchange of A by id sent believed;b@x next-hop of A by id sent believed;a@x elsewhere of A by id sent;"
+		"a@x unknown of A by id sent believed;c@x exchange of A by id;nobody@x exchange of A by id;a@x unknown of A sent;"
+		"a@x exchange of A sent believed;");
+	assert_string_equal(reports_of("B", 0, 0), "a@x unknown of B;a@x exchange of B;");
+	assert_string_equal(reports_of(NULL, 6004, 9), "c@x exchange of A by id;nobody@x exchange of A by id;");
+	assert_string_equal(reports_of(NULL, 6000, 1), "A@x exchange of A by id sent believed;");
+	/* A next hop of another tenant's, or one that came long before. */
+	sql("UPDATE messages SET tenant = 'other'");
+	assert_string_equal(reports_of(NULL, 6001, 1), "b@x next-hop of A by id;");
+	/* What is old goes; not all at once. */
+	assert_int_equal(deliveries_prune(d, 6004, 2), 2);
+	assert_int_equal(deliveries_prune(d, 6004, 9), 2);
+	assert_string_equal(reports_of(NULL, 0, 9), "c@x exchange of A by id;nobody@x exchange of A by id;");
+}
+
+static int
+tell_name(void *context, const char *name)
+{
+	(void)context;
+	strcat(strcat(told, name), ";");
+	return 0;
+}
+
+static void
+files_are_known(void **state)
+{
+	(void)state;
+	begin();
+	assert_int_equal(deliveries_file(d, "/r", "1", 1000), 1);
+	assert_int_equal(deliveries_file(d, "/r", "1", 1000), 0);
+	assert_int_equal(deliveries_file(d, "/r", "2", 9000), 1);
+	assert_int_equal(deliveries_file(d, "/s", "3", 9000), 1);
+	end();
+	begin();
+	assert_int_equal(deliveries_file(d, "/r", "4", 1000), 1);
+	deliveries_abandon(d);
+	told[0] = '\0';
+	assert_int_equal(deliveries_files(d, "/r", tell_name, NULL), 0);
+	assert_string_equal(told, "1;2;");
+	assert_int_equal(deliveries_prune(d, 5000, 9), 0);
+	told[0] = '\0';
+	assert_int_equal(deliveries_files(d, "/r", tell_name, NULL), 0);
+	assert_string_equal(told, "2;");
+}
+
+static int
+tell_followed(void *context, const struct store_followed *f)
+{
+	size_t n = strlen(told);
+
+	(void)context;
+	snprintf(told + n, sizeof told - n, "%s %s %s %s %lld %lld;", f->kind, f->tenants, f->status, f->class, (long long)f->count,
+		 (long long)f->behind_ms);
+	return 0;
+}
+
+static void
+sums_only_grow(void **state)
+{
+	struct deliveries_count c = {.kind = "try", .tenants = ",contoso,", .status = "deferred", .class = "quota", .count = 3};
+	struct store_reader *reader;
+	char error[400] = "";
+	const char *why = "";
+
+	(void)state;
+	begin();
+	assert_int_equal(deliveries_count(d, &c), 0);
+	c.count = 4;
+	assert_int_equal(deliveries_count(d, &c), 0);
+	c.class = "tenant";
+	assert_int_equal(deliveries_count(d, &c), 0);
+	end();
+	assert_int_equal(deliveries_seen(d, 1000, 7), 0);
+	assert_int_equal(deliveries_seen(d, 2000, 5), 0);
+	reader = store_reader_open(url, error, sizeof error);
+	assert_non_null(reader);
+	told[0] = '\0';
+	if (store_reader_followed(reader, tell_followed, NULL, &why) != 0)
+		fail_msg("%s", why);
+	store_reader_close(&reader);
+	assert_string_equal(told, "state    2000 5;try ,contoso, deferred quota 7 0;try ,contoso, deferred tenant 4 0;");
+}
+
+/* The file as version 1 left it. */
+static void
+an_older_file_is_brought_up(void **state)
+{
+	char path[500], error[400] = "";
+	const char *why;
+
+	(void)state;
+	if (postgres_is_there())
+		return;
+	begin();
+	try("Q", "a@x", 2000, "sent", "ok");
+	commit();
+	deliveries_close(&d);
+	db_close(&db);
+	snprintf(path, sizeof path, "%s-deliveries", url);
+	db = db_open(path, DB_WRITE, 0, &why, NULL, 0);
+	sql("DROP TABLE reported; DROP TABLE report_files; DROP TABLE delivery_counts; DROP TABLE follower_state; DROP TABLE upstream; PRAGMA user_version = 1");
+	d = deliveries_open(url, "relay", error, sizeof error);
+	if (d == NULL)
+		fail_msg("%s", error);
+	assert_string_equal(of("Q", 1000, ""), "a@x sent ok x1 ;");
+	begin();
+	report("1", "A", "", "a@x", "exchange", 6000, 1);
+	end();
+}
+
 static int
 keep_id(void *context, const struct store_found *f)
 {
@@ -455,13 +641,15 @@ statements_use_their_indexes(void **state)
 		{summary_answers, {"deliveries_time", "messages_queue_id"}},
 		{summary_senders, {"messages_time"}},
 		{summary_clients, {"messages_time"}},
+		{trace_reports, {"reported_audit_id", "reported_header_id", "deliveries_queue_id", "deliveries_origin_id"}},
+		{reports_in_range, {"reported_time", "deliveries_queue_id", "deliveries_origin_id"}},
 	};
 
 	(void)state;
 	if (postgres_is_there())
 		return;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		char text[4000], plan[4000] = "", path[500];
+		char text[8000], plan[4000] = "", path[500];
 		struct db_query *q;
 		size_t n = 0;
 
@@ -518,6 +706,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(tries_are_counted), TEST(queue_ids_come_again), TEST(requeued_mail_keeps_its_message), TEST(what_is_given_up),
+		TEST(reports_are_joined), TEST(files_are_known), TEST(sums_only_grow), TEST(an_older_file_is_brought_up),
 		TEST(tls_is_the_connections), TEST(place_and_rows_are_one), TEST(old_rows_go), TEST(messages_are_found),
 		TEST(nobody_ever_wrote_any), TEST(a_summary_adds_up), TEST(statements_use_their_indexes), TEST(the_view_is_there),
 	};

@@ -1036,7 +1036,7 @@ relays_may_start_at_once(void **state)
 		assert_int_equal(pthread_create(&t[i], NULL, open_and_close, NULL), 0);
 	for (int i = 0; i < 6; i++)
 		pthread_join(t[i], NULL);
-	assert_int_equal(count_rows("SELECT version FROM schema_version"), 5);
+	assert_int_equal(count_rows("SELECT version FROM schema_version"), 6);
 	snprintf(url, sizeof url, "%s", before);
 	free(fresh);
 }

@@ -41,6 +41,15 @@ tests_unit_test_maillog_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_maillog_LDADD = libmaillog.a libbase.a $(CMOCKA_LIBS)
 endif
 
+# Reports by mail.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_dsn
+TESTS += tests/unit/test_dsn
+tests_unit_test_dsn_SOURCES = tests/unit/test_dsn.c
+tests_unit_test_dsn_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_dsn_LDADD = libmaillog.a libbase.a $(CMOCKA_LIBS)
+endif
+
 # Next hops in a policy and in a log.
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_hop

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,14 @@ class Metrics(unittest.TestCase):
         for n, (state, app) in enumerate((("waiting", "crm"), ("kept", "crm"), ("waiting", "crm"), ("released", "crm"), ("granted", ""))):
             self.audit.add("held", number=n + 1, message_id=str(n), relay="r%d" % (n % 2), app=app, state=state)
         self.audit.db.commit()
+        followed = sqlite3.connect(self.folder + "/audit.db-deliveries")
+        schema.follower_tables(followed)
+        followed.executemany("INSERT INTO delivery_counts VALUES (?, ?, ?, ?, ?, ?)", [
+            ("r", "try", ",contoso,", "sent", "", 90), ("r", "try", ",contoso,", "bounced", "quota", 3), ("r", "try", ",a,b,", "deferred", "retry", 2),
+            ("r", "try", "", "deferred", "none", 1), ("r", "report", "", "failed", "quota", 4), (HOSTILE, "file", "", "other", "", 7)])
+        followed.execute("INSERT INTO follower_state VALUES ('r', 1720000000999, 61500)")
+        followed.commit()
+        followed.close()
 
     def total(self, app, n, verdict="accept", reason="", would=None, first=1, signing="signed", counted=0, within=(0,) * 7, us=0, external=0):
         names = ["within_1ms", "within_2ms", "within_5ms", "within_10ms", "within_50ms", "within_250ms", "within_1s"]
@@ -130,6 +139,35 @@ class Metrics(unittest.TestCase):
         used = {labels[0][1]: n for (name, labels), n in found.items() if name == "postern_limit_used"}
         self.assertEqual([used["crm/messages-per-hour"], used["crm/messages-per-minute-per-sender"], used["crm/recipients-per-day"]], [93, 11, 0])
         self.assertEqual(found["postern_limit_allowed", (("limit", "crm/messages-per-hour"), ("unit", "messages"))], 100)
+
+    def test_what_followers_count(self):
+        found = parse(self.metrics())
+        self.assertEqual({labels: n for (name, labels), n in found.items() if name == "postern_upstream_tries_total"}, {
+            (("relay", "r"), ("tenant", "contoso"), ("status", "sent"), ("class", "")): 90,
+            (("relay", "r"), ("tenant", "contoso"), ("status", "bounced"), ("class", "quota")): 3,
+            (("relay", "r"), ("tenant", "a,b"), ("status", "deferred"), ("class", "retry")): 2,
+            (("relay", "r"), ("tenant", ""), ("status", "deferred"), ("class", "none")): 1})
+        hostile = HOSTILE.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        for name, labels, n in (("upstream_reports_total", (("relay", "r"), ("action", "failed"), ("class", "quota")), 4),
+                                ("report_files_total", (("relay", hostile), ("kind", "other")), 7),
+                                ("follow_seen_timestamp_seconds", (("relay", "r"),), 1720000000), ("follow_behind_seconds", (("relay", "r"),), 61)):
+            self.assertEqual(found["postern_" + name, labels], n, name)
+        for name in ("audit.db", "audit.db-deliveries"):
+            label = "deliveries" if name.endswith("-deliveries") else "audit"
+            size = sum(os.path.getsize(self.folder + "/" + name + end) for end in ("", "-wal") if os.path.exists(self.folder + "/" + name + end))
+            self.assertEqual(found["postern_database_bytes", (("database", label),)], size)
+        # Without a follower, and with one whose file is older than this version.
+        for prepare in (lambda path: self.set_version(path, 1), os.remove):
+            prepare(self.folder + "/audit.db-deliveries")
+            names = {name for name, _ in parse(self.metrics())}
+            self.assertIn("postern_messages_total", names)
+            self.assertNotIn("postern_upstream_tries_total", names)
+
+    @staticmethod
+    def set_version(path, n):
+        db = sqlite3.connect(path)
+        db.execute("PRAGMA user_version = %d" % n)
+        db.close()
 
     def test_bounds(self):
         """Beyond 2000 series there is "other", and those that were first stay when others grow."""
@@ -170,6 +208,11 @@ tests:
       - {series: 'postern_limit_reached{limit="a",unit="messages"}', values: '0x180'}
       - {series: 'postern_held_messages{app="crm",state="waiting"}', values: '1x180'}
       - {series: 'postern_unsigned_messages_total', values: '5x180'}
+      - {series: 'postern_upstream_tries_total{relay="r",tenant="contoso",status="bounced",class="quota"}', values: '0+1x180'}
+      - {series: 'postern_upstream_tries_total{relay="r",tenant="contoso",status="bounced",class="recipient"}', values: '0+9x180'}
+      - {series: 'postern_upstream_reports_total{relay="r",action="failed",class="recipient"}', values: '0+9x180'}
+      - {series: 'postern_follow_seen_timestamp_seconds{relay="r"}', values: '0+60x60 3600x120'}
+      - {series: 'postern_follow_behind_seconds{relay="r"}', values: '0x180'}
     alert_rule_test:
       - {eval_time: 2h, alertname: PosternRefusals, exp_alerts: [{exp_labels: {severity: warning, app: crm}, exp_annotations: {
           summary: 'Mail of app crm is refused',
@@ -182,6 +225,14 @@ tests:
       - {eval_time: 2h, alertname: PosternUnsigned, exp_alerts: []}
       - {eval_time: 2h, alertname: PosternLimitReached, exp_alerts: []}
       - {eval_time: 2h, alertname: PosternMetricsMissing, exp_alerts: []}
+      - {eval_time: 2h, alertname: PosternUpstreamRefuses, exp_alerts: [{exp_labels: {severity: critical, tenant: contoso, class: quota}, exp_annotations: {
+          summary: 'Exchange Online refuses mail of contoso (quota)',
+          description: 'postern trace of a message in question says what it means and who must act.'}}]}
+      - {eval_time: 2h, alertname: PosternReportedUndeliverable, exp_alerts: []}
+      - {eval_time: 1h, alertname: PosternFollowBehind, exp_alerts: []}
+      - {eval_time: 2h, alertname: PosternFollowBehind, exp_alerts: [{exp_labels: {severity: warning, relay: r}, exp_annotations: {
+          summary: 'postern follow on r is away or behind',
+          description: 'What became of the mail is not known meanwhile; nothing is lost while the log is there.'}}]}
 """ % os.path.abspath(RULES))
         done = subprocess.run([promtool, "test", "rules", self.folder + "/rules-test.yml"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
