@@ -35,6 +35,7 @@ postern_SOURCES = \
 	admin/difference.c admin/difference.h \
 	admin/explain.c admin/explain.h admin/explain_past.c \
 	admin/export.c admin/export_row.c admin/export_row.h \
+	admin/html.c admin/html.h admin/html_traffic.c \
 	admin/follow.c admin/follow.h admin/follow_file.c admin/follow_hop.c admin/follow_journal.c \
 	admin/follow_upstream.c \
 	admin/learn.c \
@@ -59,7 +60,7 @@ postern_SOURCES = \
 	admin/story.c admin/story.h \
 	admin/terminal.c admin/terminal.h \
 	admin/top.c \
-	admin/trace.c admin/trace.h admin/trace_print.c \
+	admin/trace.c admin/trace.h admin/trace_print.c admin/trace_read.c \
 	admin/traffic.c admin/traffic.h
 postern_LDADD = liblearn.a libhttp.a libgate.a libmaillog.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \

@@ -36,22 +36,23 @@ print_wrapped(const char *name, const char *text)
 }
 
 static void
-print_meaning(const struct trace_delivery *t)
+each_of_meaning(const struct trace_delivery *t, void (*each)(void *context, const char *name, const char *value, bool is_ours), void *context)
 {
 	char wait[M365_WAIT_SIZE];
+	struct text kind = {0};
 
-	if (t->is_foreign) {
-		print_wrapped("meaning", "not explained: the server that said it is neither the next-hop of the message's tenant nor a host of "
-			      "Exchange Online");
+	if (t->is_foreign)
+		each(context, "meaning", "not explained: the server that said it is neither the next-hop of the message's tenant nor a host of "
+		     "Exchange Online", true);
+	if (t->is_foreign || t->meaning.keyword[0] == '\0')
 		return;
-	}
-	if (t->meaning.keyword[0] == '\0')
-		return;
-	print_wrapped("meaning", t->meaning.cause);
-	print_wrapped("who acts", m365_who_name(t->meaning.who));
-	print_wrapped("what to do", t->meaning.action);
-	print_wrapped("wait", m365_wait_text(&t->meaning, wait));
-	printf("    %-11s %s, %s\n", "kind", t->meaning.keyword, m365_class_name(t->meaning.class));
+	each(context, "meaning", t->meaning.cause, true);
+	each(context, "who acts", m365_who_name(t->meaning.who), true);
+	each(context, "what to do", t->meaning.action, true);
+	each(context, "wait", m365_wait_text(&t->meaning, wait), true);
+	text_printf(&kind, "%s, %s", t->meaning.keyword, m365_class_name(t->meaning.class));
+	each(context, "kind", text_string(&kind), true);
+	text_free(&kind);
 }
 
 static const char *
@@ -61,22 +62,49 @@ seconds(int64_t ms, char buf[32])
 	return buf;
 }
 
-static void
-print_delivery(const struct trace_message *m, const struct trace_delivery *t)
+void
+trace_each_fact(const struct trace_message *m, const struct trace_delivery *t,
+		void (*each)(void *context, const char *name, const char *value, bool is_ours), void *context)
 {
 	const struct store_delivery *d = &t->d;
 	char at[WHEN_SIZE], delay[32];
+	struct text v = {0};
 
-	terminal_print("  %s: %s at %s, %lld %s%s%s\n", d->recipient, d->status, when_format(d->time, at), (long long)d->attempts,
-		       d->attempts == 1 ? "try" : "tries", d->delay_ms < 0 ? "" : ", after ", d->delay_ms < 0 ? "" : seconds(d->delay_ms, delay));
+	text_printf(&v, "%s at %s, %lld %s%s%s", d->status, when_format(d->time, at), (long long)d->attempts,
+		    d->attempts == 1 ? "try" : "tries", d->delay_ms < 0 ? "" : ", after ", d->delay_ms < 0 ? "" : seconds(d->delay_ms, delay));
+	each(context, "", text_string(&v), false);
 	if (d->original[0] != '\0')
-		terminal_print("    %-11s %s\n", "was", d->original);
+		each(context, "was", d->original, false);
 	if (strcmp(d->queue_id, m->record->queue_id) != 0)
-		terminal_print("    %-11s %s\n", "queue id", d->queue_id);
-	terminal_print("    %-11s %s%s%s%s\n", "next hop", d->next_hop[0] == '\0' ? "none was reached" : d->next_hop,
-		       d->is_believed ? ", the tenant's" : "", d->tls[0] == '\0' ? "" : ", by ", d->tls);
-	terminal_print("    %-11s %s\n", "said", d->reply);
-	print_meaning(t);
+		each(context, "queue id", d->queue_id, false);
+	text_clear(&v);
+	text_printf(&v, "%s%s%s%s", d->next_hop[0] == '\0' ? "none was reached" : d->next_hop, d->is_believed ? ", the tenant's" : "",
+		    d->tls[0] == '\0' ? "" : ", by ", d->tls);
+	each(context, "next hop", text_string(&v), false);
+	each(context, "said", d->reply, false);
+	text_free(&v);
+	each_of_meaning(t, each, context);
+}
+
+static void
+print_fact(void *context, const char *name, const char *value, bool is_ours)
+{
+	const struct store_delivery *d = context;
+
+	if (name[0] == '\0')
+		terminal_print("  %s: %s\n", d->recipient, value);
+	else if (is_ours && strcmp(name, "kind") != 0)
+		print_wrapped(name, value);
+	else
+		terminal_print("    %-11s %s\n", name, value);
+}
+
+static void
+print_delivery(const struct trace_message *m, const struct trace_delivery *t)
+{
+	struct store_delivery d = t->d;
+
+	trace_each_fact(m, t, print_fact, &d);
 }
 
 static void
@@ -173,9 +201,8 @@ trace_json(const struct trace_message *m, struct jsonv *array)
 
 /* ---- lists */
 
-/* "2 sent, 1 bounced: relay-access-denied" */
-static void
-put_outcome(const struct trace_message *m, struct text *t)
+void
+trace_outcome(const struct trace_message *m, struct text *t)
 {
 	static const char *const statuses[] = {"sent", "deferred", "bounced", "expired", "deleted"};
 	const char *keyword = "";
@@ -208,7 +235,7 @@ trace_line(const struct trace_message *m)
 	struct text outcome = {0};
 	char at[WHEN_SIZE];
 
-	put_outcome(m, &outcome);
+	trace_outcome(m, &outcome);
 	terminal_print("%-20s  %-26s  %-12s  <%s> to %s%s, %s%s%s%s%s\n", when_format(m->last_time, at), r->id, r->app, r->sender,
 		       r->n_rcpt == 0 ? "nobody" : r->rcpt[0].address, r->n_rcpt > 1 ? " and others" : "", r->verdict,
 		       r->reason[0] == '\0' ? "" : " ", r->reason, outcome.len == 0 ? "" : ", ", text_string(&outcome));
@@ -222,7 +249,7 @@ trace_line_json(const struct trace_message *m, struct jsonv *array)
 	struct text outcome = {0};
 	char at[WHEN_SIZE];
 
-	put_outcome(m, &outcome);
+	trace_outcome(m, &outcome);
 	jsonv_set_text(o, "at", when_format(m->last_time, at));
 	jsonv_set_text(o, "id", m->record->id);
 	jsonv_set_text(o, "queue_id", m->record->queue_id);

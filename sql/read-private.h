@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Between the readers: read.c, read_held.c, read_limits.c, read_trace.c, read_traffic.c. For those only.
+ * Between the readers, read*.c. For those only.
  */
 #ifndef POSTERN_SQL_READ_PRIVATE_H
 #define POSTERN_SQL_READ_PRIVATE_H
@@ -11,6 +11,7 @@
 struct reader {
 	struct db *db;
 	char *deliveries;         /* their URL, which is the store's own on a server */
+	int64_t end_ms;           /* of all reading, by clock_system()'s boot clock; 0: none */
 	bool has_deliveries;      /* their file is attached */
 };
 
@@ -21,8 +22,17 @@ char *deliveries_url(const char *url);
 const char *deliveries_file_check(int64_t version);
 extern const char *const schema_deliveries[DELIVERIES_VERSION];
 
+/* 1 when what became of mail can be read, 0 when there is none, -1. */
+int reader_open_deliveries(struct reader *r, const char **error_r);
+/* The columns of a delivery, from the first on; next_hop_of is held against the tenant's name. */
+#define DELIVERY_COLUMNS \
+	"recipient, original, status, dsn, next_hop, tls, reply, queue_id, instance, next_hop_of, first_time, time, delay_ms," \
+	" attempts, closed"
+#define DELIVERY_COLUMN_COUNT 15
+void reader_read_delivery(struct db_query *q, const char *tenant, struct store_delivery *d);
+
 /* The statements of a trace, for the test that looks at their plans. */
-extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[];
+extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[], latest_replies[];
 
 /* The connection, with the time anew that a server has for one call. */
 struct db *reader_db(struct reader *r);

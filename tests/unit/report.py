@@ -114,7 +114,7 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.attributes += attrs
-        if tag not in ("meta", "rect"):
+        if tag not in ("meta", "rect", "line"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -218,10 +218,10 @@ class Report:
                 text = self.report("--since", SINCE, "--until", UNTIL, "--by", by, "--html", "-")
                 page = Page(text)
                 self.assertEqual(page.open, [])
-                self.assertLessEqual(page.tags, set("html head meta title style body h1 h2 p dl div dt dd small svg g rect ul li span details "
-                                                    "summary table tr th td".split()))
+                self.assertLessEqual(page.tags, set("html head meta title style body h1 h2 p dl div dt dd small svg g rect line desc ol ul li span details "
+                                                    "summary table caption tr th td".split()))
                 names = {name for name, _ in page.attributes}
-                self.assertLessEqual(names, set("lang charset name content http-equiv class viewbox preserveaspectratio role aria-label aria-hidden "
+                self.assertLessEqual(names, set("lang charset name content http-equiv class viewbox preserveaspectratio role aria-labelledby id x1 x2 y1 y2 aria-hidden "
                                                 "x y width height scope tabindex colspan".split()))
                 self.assertIsNone(re.search(r"https?:|src=|href|url\(|@import|javascript:", re.sub(r"&[a-z#0-9]+;[^<]*", "", text)))
                 self.assertNotIn("\x1b", text)
