@@ -123,17 +123,17 @@ add_times_table(struct text *out, const struct traffic *t)
 	text_add(out, "</table></div></details>\n");
 }
 
-/* The least of 1, 2, 4, 6, 8, 10, 20, ... times LINES / 4 that nothing is above, so that the lines stand at round numbers. */
+/* The least that nothing is above and whose LINES stand at round numbers. */
 static uint64_t
 top_of(uint64_t most)
 {
-	static const unsigned steps[] = {4, 8, 12, 20, 40};
+	static const unsigned steps[] = {1, 2, 3, 4, 5, 6, 8, 10};
 	uint64_t unit = 1;
 
 	for (;; unit *= 10)
-		for (size_t i = 0; i + 1 < sizeof steps / sizeof steps[0]; i++)
-			if (steps[i] * unit >= most || unit > UINT64_MAX / 1000)
-				return steps[i] * unit;
+		for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+			if (LINES * steps[i] * unit >= most || unit > UINT64_MAX / 1000)
+				return LINES * steps[i] * unit;
 }
 
 static void
@@ -170,11 +170,14 @@ html_times(struct text *out, const struct traffic *t)
 	text_printf(out, "<svg class=\"times\" viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" role=\"img\" aria-labelledby=\"times-title times-desc\">\n"
 		    "<title id=\"times-title\">Messages over time by verdict</title><desc id=\"times-desc\">A bar for each %lld h; "
 		    "the table below has the numbers.</desc>\n", (long long)(t->step_ms / 3600000));
+	when_format(t->steps[0].at, first);
+	when_format(t->steps[t->n_steps / 2].at, middle);
+	when_format(t->until, last);
 	add_grid(out);
 	for (size_t i = 0; i < t->n_steps; i++)
 		add_step(out, t, i, top);
-	text_printf(out, "</svg></div>\n<p class=\"axis\"><span>%.16s</span><span>%.16s</span><span>%.16s UTC</span></p>\n",
-		    when_format(t->steps[0].at, first), when_format(t->steps[t->n_steps / 2].at, middle), when_format(t->until, last));
+	text_printf(out, "</svg></div>\n<p class=\"axis\"><span>%.5s %.5s</span><span>%.5s %.5s</span><span>%.5s %.5s UTC</span></p>\n",
+		    first + 5, first + 11, middle + 5, middle + 11, last + 5, last + 11);
 	add_legend(out, t);
 	add_times_table(out, t);
 }

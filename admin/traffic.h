@@ -61,6 +61,18 @@ unsigned traffic_by(const char *name);
  * NULL with a static text. */
 struct traffic *traffic_read(struct store_reader *r, const char *by, int64_t since, int64_t until, int64_t now,
 			     const char **error_r);
+
+/* The same, of a part. */
+struct traffic_want {
+	const char *by;
+	unsigned only;            /* of enum store_traffic_by, 0 for all: what is named so alone */
+	const char *name;
+	bool unsigned_only;       /* what left without a signature */
+	bool without_before;      /* the range before is not looked at */
+	bool rows_only;           /* that, and neither reasons nor times nor what the MTA holds */
+};
+struct traffic *traffic_read_part(struct store_reader *r, const struct traffic_want *w, int64_t since, int64_t until, int64_t now,
+				  const char **error_r);
 void traffic_free(struct traffic **t);
 
 /* What a name that is "" is shown as, and others as they are. */
@@ -74,6 +86,10 @@ const char *traffic_change(const struct traffic *t, uint64_t now, uint64_t befor
 
 /* What the owner of the app can do about it; "" for nothing. */
 const char *traffic_advice(const struct traffic_reason *r);
+
+/* Which method of sending would be the better one for who sends by this, and why; `outside`: how much of it to outside
+ * addresses was refused. "" where there is none. */
+const char *traffic_better_method(const char *method, uint64_t outside);
 
 /* Adds the report: a table of so many columns; JSON; a page of HTML. The latter two: 0, or -1 when
  * memory is short. */
