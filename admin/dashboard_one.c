@@ -134,8 +134,6 @@ add_traffic(struct one *x)
 
 	if (t == NULL)
 		return -1;
-	/* What the MTA holds is told of all mail. */
-	t->waiting = t->kept = 0;
 	if (t->total.messages == 0) {
 		text_add(v->out, "<p>No mail in this time.</p>\n");
 	} else {

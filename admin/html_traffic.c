@@ -167,7 +167,7 @@ html_times(struct text *out, const struct traffic *t)
 	top = top_of(top);
 	text_printf(out, "<h2>Over time</h2>\n<div class=\"plot\">\n");
 	add_scale(out, top);
-	text_printf(out, "<svg class=\"times\" viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" role=\"img\" aria-labelledby=\"times-title times-desc\">\n"
+	text_printf(out, "<svg class=\"times\" viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" role=\"img\" aria-labelledby=\"times-title\" aria-describedby=\"times-desc\">\n"
 		    "<title id=\"times-title\">Messages over time by verdict</title><desc id=\"times-desc\">A bar for each %lld h; "
 		    "the table below has the numbers.</desc>\n", (long long)(t->step_ms / 3600000));
 	when_format(t->steps[0].at, first);

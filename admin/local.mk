@@ -54,7 +54,7 @@ postern_SOURCES = \
 	admin/person.c admin/person.h \
 	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \
 	admin/replies.c admin/replies.h \
-	admin/report.c admin/report_html.c admin/report_retries.c admin/report_text.c \
+	admin/report.c admin/report_html.c admin/report_replies.c admin/report_retries.c admin/report_text.c \
 	admin/retries.c admin/retries.h admin/retries-private.h admin/retries_read.c \
 	admin/retries_settle.c admin/retries_table.c \
 	admin/saved.c \

@@ -31,7 +31,9 @@ report_html(const struct traffic *t, struct text *out)
 	text_add(out, head);
 	text_add(out, html_style);
 	text_add(out, body);
-	text_printf(out, "<h1>Mail by %s</h1>\n<p class=\"dim\">From %s to %s%s, beside the %lld hours before.</p>\n", t->by,
+	text_printf(out, "<h1>Mail by %s</h1>\n<p>", t->by);
+	html_text(out, t->only[0] == '\0' ? "All mail" : t->only);
+	text_printf(out, "</p>\n<p class=\"dim\">From %s to %s%s, beside the %lld hours before.</p>\n",
 		    when_format(t->since, since), when_format(t->until, until), t->is_open ? " (the last hour is not over)" : "",
 		    (long long)((t->since - t->before) / 3600000));
 	if (t->total.messages == 0) {

@@ -13,28 +13,6 @@
 #include "admin/trace.h"
 #include "admin/when.h"
 
-#define WIDTH 96
-
-/* "    NAME       text", wrapped with its continuation below it. The text is ours. */
-static void
-print_wrapped(const char *name, const char *text)
-{
-	size_t room = WIDTH - 16;
-
-	printf("    %-11s ", name);
-	while (strlen(text) > room) {
-		size_t len = room;
-
-		while (len > 0 && text[len] != ' ')
-			len--;
-		if (len == 0)
-			break;
-		printf("%.*s\n%16s", (int)len, text, "");
-		text += len + 1;
-	}
-	puts(text);
-}
-
 static void
 each_of_meaning(const struct trace_delivery *t, void (*each)(void *context, const char *name, const char *value, bool is_ours), void *context)
 {
@@ -94,7 +72,7 @@ print_fact(void *context, const char *name, const char *value, bool is_ours)
 	if (name[0] == '\0')
 		terminal_print("  %s: %s\n", d->recipient, value);
 	else if (is_ours && strcmp(name, "kind") != 0)
-		print_wrapped(name, value);
+		terminal_wrapped(name, value);
 	else
 		terminal_print("    %-11s %s\n", name, value);
 }

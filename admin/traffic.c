@@ -244,6 +244,7 @@ read_past(struct reading *x, unsigned by, int (*each)(void *context, const struc
 	int rc;
 
 	q.max = by == x->by ? BEFORE_MAX + 1 : 0;
+	q.brief = by == x->by;
 	x->past_room = BEFORE_MAX;
 	x->n_past = 0;
 	x->is_past_whole = true;
@@ -392,6 +393,7 @@ read_steps(struct reading *x, const char **error_r)
 	struct store_traffic_query q = query(x, t->since, t->until, STORE_TRAFFIC_HOUR);
 	int64_t first;
 
+	q.brief = true;
 	q.step_ms = t->step_ms = step_for(t->until - t->since);
 	first = t->since - t->since % t->step_ms;
 	t->n_steps = (size_t)((t->until - first + t->step_ms - 1) / t->step_ms);
@@ -426,7 +428,7 @@ read_all(struct reading *x, const char **error_r)
 		rc = read_rows(x, error_r);
 	if (rc == 0 && !is_short)
 		rc = read_steps(x, error_r);
-	if (rc == 0 && !is_short)
+	if (rc == 0 && !is_short && t->only[0] == '\0')
 		rc = store_reader_holding(x->r, keep_holding, t, error_r);
 	if (rc == -2 || arena_failed(t->arena)) {
 		*error_r = "memory is short";
@@ -455,6 +457,17 @@ traffic_read(struct store_reader *r, const char *by, int64_t since, int64_t unti
 	return traffic_read_part(r, &w, since, until, now, error_r);
 }
 
+static void
+set_only(struct traffic *t, const struct traffic_want *w)
+{
+	const char *name = "";
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (kinds[i].by == w->only)
+			name = arena_printf(t->arena, "%s %s", kinds[i].name, w->name[0] == '\0' ? kinds[i].none : w->name);
+	t->only = !w->unsigned_only ? name : arena_printf(t->arena, "%s%sunsigned", name, name[0] == '\0' ? "" : ", ");
+}
+
 struct traffic *
 traffic_read_part(struct store_reader *r, const struct traffic_want *w, int64_t since, int64_t until, int64_t now, const char **error_r)
 {
@@ -464,6 +477,7 @@ traffic_read_part(struct store_reader *r, const struct traffic_want *w, int64_t 
 	*error_r = "memory is short";
 	if (t != NULL && (t->arena = arena_new(0)) != NULL) {
 		t->by = w->by;
+		set_only(t, w);
 		set_range(t, since, until, now);
 		if (read_all(&x, error_r) == 0)
 			return t;

@@ -41,6 +41,7 @@ struct traffic {
 	int64_t since, until, before; /* wall time; the range before is from `before` to `since` */
 	bool is_open;             /* the last hour is not over */
 	const char *by;
+	const char *only;         /* "method direct-send, unsigned": what part it is of, "" for all */
 	struct store_traffic total, total_before;
 	struct traffic_row *rows; /* most messages first */
 	size_t n_rows;
@@ -51,7 +52,8 @@ struct traffic {
 	struct traffic_step *steps; /* all of the range, empty ones too */
 	size_t n_steps;
 	int64_t step_ms;
-	uint64_t waiting, kept;   /* messages that the MTA holds now: for a limit, and until somebody lets them go */
+	/* Messages that the MTA holds now: for a limit, and until somebody lets them go; not told of a part. */
+	uint64_t waiting, kept;
 };
 
 /* The enum store_traffic_by of a name, 0 for none. */

@@ -31,6 +31,12 @@ int reader_open_deliveries(struct reader *r, const char **error_r);
 #define DELIVERY_COLUMN_COUNT 15
 void reader_read_delivery(struct db_query *q, const char *tenant, struct store_delivery *d);
 
+/* The statements of store_reader_traffic(), _newest() and _latest(), put together, for the test that looks at their plans. */
+struct text;
+void traffic_statement(const struct store_traffic_query *what, struct text *t);
+void newest_statement(const struct store_traffic_query *what, int rows, struct text *t);
+void latest_statement(const struct store_latest *what, struct text *t);
+
 /* The statements of a trace, for the test that looks at their plans. */
 extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[], latest_replies[];
 

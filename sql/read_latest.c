@@ -44,27 +44,40 @@ add_newest(struct text *t, const char *table, const char *time, const char *filt
 		    time, table, filter, time, time, time, rows, table);
 }
 
+static bool
+has_index(unsigned only)
+{
+	return only == STORE_TRAFFIC_APP || only == STORE_TRAFFIC_SENDER;
+}
+
+void
+newest_statement(const struct store_traffic_query *what, int rows, struct text *t)
+{
+	bool is_sender = what->only == STORE_TRAFFIC_SENDER;
+	const char *filter = what->only == STORE_TRAFFIC_APP ? "app = ?3 AND " : is_sender ? "sender = ?3 AND " : "";
+
+	text_add(t, "SELECT coalesce(max(t), 0) FROM (");
+	add_newest(t, "messages", "time", filter, rows);
+	text_add(t, " UNION ALL ");
+	add_newest(t, "refusals", "last_time", is_sender ? filter : "", rows);
+	text_printf(t, ") AS two WHERE n >= %d", rows);
+}
+
 int
 reader_newest(void *reader, const struct store_traffic_query *what, int rows, int64_t *since_r, const char **error_r)
 {
 	struct reader *r = reader;
-	bool is_app = what->only == STORE_TRAFFIC_APP, is_sender = what->only == STORE_TRAFFIC_SENDER;
-	const char *filter = is_app ? "app = ?3 AND " : is_sender ? "sender = ?3 AND " : "";
 	struct text sql = {0};
 	struct db_query *q;
 	enum db_result rc = DB_FAILED;
 	int i = 0;
 
-	text_add(&sql, "SELECT coalesce(max(t), 0) FROM (");
-	add_newest(&sql, "messages", "time", filter, rows);
-	text_add(&sql, " UNION ALL ");
-	add_newest(&sql, "refusals", "last_time", is_sender ? filter : "", rows);
-	text_printf(&sql, ") AS both WHERE n >= %d", rows);
+	newest_statement(what, rows, &sql);
 	if ((q = prepare(r, &sql, error_r)) == NULL)
 		return -1;
 	db_bind_int(q, &i, what->since > 0 ? what->since : 1);
 	db_bind_int(q, &i, what->until);
-	if (is_app || is_sender)
+	if (has_index(what->only))
 		db_bind_text(q, &i, what->name);
 	if ((rc = db_step(q)) == DB_ROW)
 		*since_r = db_int(q, 0);
@@ -94,6 +107,15 @@ add_latest(struct text *t, const struct store_latest *what, bool is_refusals)
 	text_printf(t, " ORDER BY %s DESC, id DESC LIMIT ?4) AS %s", time, is_refusals ? "b" : "a");
 }
 
+void
+latest_statement(const struct store_latest *what, struct text *t)
+{
+	add_latest(t, what, false);
+	text_add(t, " UNION ALL ");
+	add_latest(t, what, true);
+	text_add(t, " ORDER BY at DESC, id DESC LIMIT ?4");
+}
+
 int
 reader_latest(void *reader, const struct store_latest *what, int (*each)(void *context, const struct store_found *found),
 	      void *context, const char **error_r)
@@ -104,10 +126,7 @@ reader_latest(void *reader, const struct store_latest *what, int (*each)(void *c
 	enum db_result rc = DB_DONE;
 	int i = 0, result = 0;
 
-	add_latest(&sql, what, false);
-	text_add(&sql, " UNION ALL ");
-	add_latest(&sql, what, true);
-	text_add(&sql, " ORDER BY at DESC, id DESC LIMIT ?4");
+	latest_statement(what, &sql);
 	if ((q = prepare(r, &sql, error_r)) == NULL)
 		return -1;
 	db_bind_int(q, &i, what->since);

@@ -427,6 +427,7 @@ struct store_traffic_query {
 	const char *name;
 	bool unsigned_only;       /* what was accepted or held and left without a signature */
 	int64_t step_ms;          /* by hour: how many hours are one, as milliseconds since 1970 are divided; 0: one */
+	bool brief;               /* only messages, those by verdict, first and last, which is quicker; the others are 0 */
 	int max;                  /* how many sums, 0: all; by hour the first, otherwise those with most messages */
 };
 
