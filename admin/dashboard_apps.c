@@ -142,27 +142,27 @@ add_row(struct view *v, const struct traffic *t, const struct row *r, uint64_t m
 	view_text(v, r->owner);
 	text_add(v->out, "</small>");
 	html_row_bar(v->out, s, most);
-	text_add(v->out, "</th><td class=\"left\">");
-	if (r->department[0] != '\0')
-		view_link(v, "department", r->department, "");
-	text_add(v->out, "</td><td class=\"left\">");
-	if (r->method[0] != '\0')
-		view_link(v, "method", r->method, "");
-	text_add(v->out, "</td>");
+	text_add(v->out, "</th>");
 	html_cell(v->out, "", s->messages);
-	text_printf(v->out, "<td>%s</td>", r->traffic == NULL ? "" : traffic_change(t, s->messages, r->traffic->before, change));
+	text_printf(v->out, "<td>%s</td><td class=\"left\">", r->traffic == NULL ? "" : traffic_change(t, s->messages, r->traffic->before, change));
+	add_problems(v, r);
+	text_add(v->out, "</td><td class=\"left\">");
+	if (r->fullest != NULL)
+		view_gauge(v, r->fullest);
+	text_add(v->out, "</td>");
 	html_cell(v->out, "rejected-n", s->rejected);
 	html_cell(v->out, "deferred-n", s->deferred);
 	html_cell(v->out, "", s->held);
 	html_cell(v->out, "", s->is_unsigned);
 	text_add(v->out, "<td class=\"left\">");
-	if (r->fullest != NULL)
-		view_gauge(v, r->fullest);
+	if (r->department[0] != '\0')
+		view_link(v, "department", r->department, "");
+	text_add(v->out, "</td><td class=\"left\">");
+	if (r->method[0] != '\0')
+		view_link(v, "method", r->method, "");
 	text_add(v->out, "</td><td>");
 	if (r->last > 0)
 		view_time(v, r->last);
-	text_add(v->out, "</td><td class=\"left\">");
-	add_problems(v, r);
 	text_add(v->out, "</td></tr>\n");
 }
 
@@ -205,7 +205,7 @@ dashboard_apps(struct view *v)
 		view_begin(v, "Apps", true);
 		html_totals(v->out, t);
 		view_table(v, "Most messages first; the limit shown is the fullest of the app's own",
-			   "app and owner|<department|<method|messages|change|rejected|deferred|held|unsigned|<limit|last seen|<problems");
+			   "app and owner|messages|change|<problems|<limit|rejected|deferred|held|unsigned|<department|<method|last seen");
 		for (size_t i = 0; i < x.n; i++)
 			add_row(v, t, &x.rows[i], x.rows[0].traffic == NULL ? 1 : x.rows[0].traffic->now.messages);
 		view_table_end(v);

@@ -30,7 +30,7 @@ const char dashboard_style[] =
 	" nav a { border-radius: .35rem; color: var(--text); display: block; padding: .3rem .55rem; text-decoration: none; }"
 	" nav a:hover { background: var(--soft); } nav a[aria-current] { background: var(--soft); box-shadow: inset 0 -2px var(--link); font-weight: 600; }\n"
 	"form { display: flex; gap: .4rem; margin-left: auto; } input, button { background: var(--card); border: 1px solid var(--dim); border-radius: .35rem;"
-	" color: var(--text); font: inherit; padding: .25rem .55rem; } input { min-width: 0; width: 17rem; } button { background: var(--soft); cursor: pointer; }\n"
+	" color: var(--text); font: inherit; padding: .25rem .55rem; } ::placeholder { color: var(--dim); opacity: 1; } input { min-width: 0; width: 17rem; } button { background: var(--soft); cursor: pointer; }\n"
 	".title { align-items: baseline; display: flex; flex-wrap: wrap; gap: .3rem 1.5rem; justify-content: space-between; margin: 1.3rem 0 .4rem; }"
 	" h1 { font-size: 1.5rem; overflow-wrap: anywhere; } .title nav { font-size: .9rem; }\n"
 	"h2 { font-size: 1.15rem; margin-top: 2.2rem; } h3 { font-size: 1rem; margin: .2rem 0; overflow-wrap: anywhere; }\n"

@@ -280,7 +280,7 @@ dashboard_methods(struct view *v)
 static const struct {
 	const char *signing, *why;
 } whys[] = {
-	{"no-key", "The policy has no signing key for the domain in From: add one under signing:."},
+	{"no-key", "The policy has no signing key for the domain in From: its owner or the mail admin adds one under signing."},
 	{"not-signed", "The app says sign: never, or nothing asks for a signature."},
 	{"line-too-long", "A line is so long that it would be wrapped after signing: the app should encode the body."},
 	{"unavailable", "The key could not be used: postern check says why."},

@@ -81,8 +81,10 @@ add_facts(const struct one *x)
 	struct view *v = x->v;
 	const struct app *a = x->kind == STORE_TRAFFIC_APP ? find_app(v->policy, x->name) : NULL;
 	const struct reason *r = x->kind == STORE_TRAFFIC_REASON ? reason_find(x->name) : NULL;
+	size_t before;
 
 	text_add(v->out, "<dl class=\"facts\">\n");
+	before = v->out->len;
 	if (a != NULL)
 		add_app_facts(v, a);
 	else if (x->kind == STORE_TRAFFIC_APP && v->policy != NULL && x->name[0] != '\0')
@@ -104,6 +106,8 @@ add_facts(const struct one *x)
 		view_time(v, x->last);
 		text_add(v->out, "</dd></div>\n");
 	}
+	if (v->out->len == before)
+		text_add(v->out, "<div><dt>known by</dt><dd>its mail alone</dd></div>\n");
 	text_add(v->out, "</dl>\n");
 }
 

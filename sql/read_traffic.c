@@ -88,7 +88,8 @@ add_from(struct text *t, const struct store_traffic_query *what)
 		text_add(t, ") AS r");
 		return;
 	}
-	text_add(t, what->ever ? "hours WHERE hour = 0" : "hours WHERE hour >= ?1 AND hour < ?2");
+	text_add(t, "hours");
+	text_add(t, what->ever ? " WHERE hour = 0" : " WHERE hour >= ?1 AND hour < ?2");
 	add_filter(t, what, what->ever ? 1 : 3, false);
 }
 
