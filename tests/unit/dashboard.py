@@ -283,6 +283,13 @@ class Pages(Base):
         expected = [id for _, id in sorted(((r["time"], r["id"]) for r in self.rows if r["client"] == "10.1.4.4"), reverse=True)]
         ids = set(expected)
         self.assertEqual([id for id in found if id in ids], expected)
+        # Many of one millisecond: none is lost where a page ends among them.
+        path, found = "latest?of=client&name=10.2.2.2&since=30d", []
+        for _ in range(8):
+            page = Page(server.get(path)[2])
+            found += [urllib.parse.parse_qs(link.split("?")[1])["id"][0] for link in page.links if link.startswith("message?")]
+            path, = [link for link in page.links if "before=" in link]
+        self.assertEqual(found, ["01ZZZZZZZZZZZZZZZZZZZ%05d" % n for n in range(30000, 30000 - 160, -1)])
         # What has an index of its own is found at once.
         self.assertNotIn("None among", server.get("sender?since=30d&name=news@contoso.com")[2])
         self.assertNotIn("None among", server.get("app?since=30d&name=newsletter")[2])
