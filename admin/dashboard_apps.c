@@ -59,6 +59,22 @@ add_policy(struct apps *x)
 	}
 }
 
+/* Sums by another name, from the roll-ups. */
+static int
+add_by(struct view *v, const char *by)
+{
+	const struct traffic_want w = {.by = by, .rows_only = true};
+	const struct html_links links = {by, v->more};
+	struct traffic *t = traffic_read_part(v->reader, &w, v->since, v->until, v->now, &v->error);
+
+	if (t == NULL)
+		return -1;
+	if (t->n_rows > 1 || (t->n_rows == 1 && t->rows[0].name[0] != '\0'))
+		html_rows(v->out, t, APPS, &links);
+	traffic_free(&t);
+	return 0;
+}
+
 /* Of all time: when, and for those that are not in the policy the rest, as it was last. */
 static int
 keep_seen(void *context, const struct store_traffic *s)
@@ -211,6 +227,7 @@ dashboard_apps(struct view *v)
 		view_table_end(v);
 		if (x.left_out > 0)
 			text_printf(v->out, "<p>There are more than %d apps; the rest is left out.</p>\n", APPS);
+		rc = add_by(v, "department") != 0 || add_by(v, "tenant") != 0 ? -1 : 0;
 		view_end(v);
 	}
 	traffic_free(&t);

@@ -30,7 +30,7 @@
 struct server {
 	const struct http_service *service;
 	struct passwords *passwords;
-	bool is_loopback;
+	bool is_loopback, is_wide; /* wide: anybody's address may reach it */
 	_Atomic bool is_started;
 	char said[300];           /* by the library before that */
 };
@@ -243,6 +243,8 @@ start(struct server *s, int fd, const char *certificate, const char *key)
 	const struct MHD_OptionItem pool[] = {
 		{MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)s->service->threads, NULL}, {MHD_OPTION_END, 0, NULL},
 	};
+	/* Of one address; on this machine all come from one. */
+	const struct MHD_OptionItem few[] = {{MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)CONNECTIONS, NULL}, {MHD_OPTION_END, 0, NULL}};
 	const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 
 	return MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG | (certificate != NULL ? MHD_USE_TLS : 0),
@@ -250,6 +252,7 @@ start(struct server *s, int fd, const char *certificate, const char *key)
 				MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS * s->service->threads,
 				MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_OCTETS,
 				MHD_OPTION_ARRAY, s->service->threads > 1 ? pool : none, MHD_OPTION_ARRAY, certificate != NULL ? tls : none,
+				MHD_OPTION_ARRAY, s->is_wide ? few : none,
 				MHD_OPTION_END);
 }
 
@@ -313,6 +316,7 @@ http_serve_pages(const struct http_service *service, char *error_r, size_t error
 	if (wrong != NULL)
 		return snprintf(error_r, error_size, "%s: %s", service->listen, wrong), -1;
 	s.is_loopback = http_is_loopback(&a);
+	s.is_wide = !s.is_loopback && a.any.sa_family != AF_UNIX;
 	if (judge(service, &a, error_r, error_size) == 0 &&
 	    (service->password_file == NULL || (s.passwords = passwords_open(service->password_file, error_r, error_size)) != NULL) &&
 	    (service->certificate == NULL || ((certificate = http_read_file(service->certificate, false, error_r, error_size)) != NULL &&

@@ -381,12 +381,14 @@ class Pages(Base):
                 status, _, body = server.get(path)
                 self.assertEqual(status, 200, body)
             self.assertIn("archive", server.get("apps")[2])
+            self.assertEqual({name: self.digest(folder, name) for name in os.listdir(folder)}, before)
+            # With posternd gone its -shm is gone, which only who may write beside the audit can make.
+            writer.close()
+            self.assertEqual(server.get("apps")[0], 503)
         finally:
             child.terminate()
             child.stderr.close()
             child.wait()
-        self.assertEqual({name: self.digest(folder, name) for name in os.listdir(folder)}, before)
-        writer.close()
 
     def digest(self, folder, name):
         if name.endswith("-shm"):
@@ -498,6 +500,21 @@ class Http(Base):
             self.assertIn(because, self.refused(*self.words, "--listen", free_address(), *words))
         trust = ssl.create_default_context(cafile=certificate)
         server = self.serve(*self.words, "--password-file", passwords, "--certificate", certificate, "--key", key, listen=address, tls=trust)
+        # One address cannot take all connections.
+        many = []
+        with self.assertRaises(OSError):
+            for _ in range(80):
+                s = socket.create_connection(("127.0.0.1", int(address.split(":")[1])), timeout=2)
+                many.append(s)
+                s.settimeout(0.05)
+                try:
+                    if s.recv(1) == b"":
+                        raise OSError
+                except TimeoutError:
+                    pass
+        for s in many:
+            s.close()
+        self.assertGreaterEqual(len(many), 20)
         self.assertEqual(server.get("apps", host="relay.contoso.com")[0], 401)
         self.assertEqual(server.get("apps", host="relay.contoso.com", user="ada:right")[0], 200)
         plain = Server.__new__(Server)
@@ -655,6 +672,11 @@ class OnPostgres(Pages):
         super().setUpClass()
         cls.server = postgres.Postgres()
         cls.url = schema.to_postgres(cls.server, cls.folder + "/audit.db", also=("held", "limits", "limit_use"), deliveries=True)
+        # As who may only read.
+        name = re.search(r"/([a-z0-9_]+)\?", cls.url).group(1)
+        with open(os.path.join(schema.SQL, "postgres", "roles.sql"), "rb") as f:
+            cls.server.psql("-v", "ON_ERROR_STOP=1", database=name, text=f.read() + b"CREATE ROLE dashboard1 LOGIN PASSWORD 'Secret-1' IN ROLE postern_audit;\n")
+        cls.url = cls.url.replace("//postgres@", "//dashboard1:Secret-1@")
         with open(cls.folder + "/policy.yaml") as f:
             text = f.read()
         with open(cls.folder + "/policy.yaml", "w") as f:
