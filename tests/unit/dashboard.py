@@ -301,13 +301,20 @@ class Pages(Base):
         self.assertIn("nobody@contoso.com", row)
 
     def test_what_needs_somebody(self):
-        text = "".join(Page(self.serve(*self.words).get("?since=30d")[2]).text)
+        server = self.serve(*self.words)
+        page = Page(server.get("?since=30d")[2])
+        text = "".join(page.text)
         for words in ("Exchange Online answered relay-access-denied", "Exchange Online answered tenant-quota", "newsletter/messages-per-hour is reached", "crm/messages-per-hour is near: 284 of 300",
                       "of the mail of printers was refused or deferred, mostly for direct-send-external", "left unsigned"):
             self.assertIn(words, text)
         for question in ("Who sent most yesterday?", "Why was this refused?", "Which devices use Direct Send?", "What is close to its limit?", "Which mail left unsigned?",
                          "What did Microsoft answer?"):
             self.assertIn(question, text)
+        # One click each.
+        for path, words in (("apps?since=yesterday", "crm"), ("refusals", "what to do"), ("methods", "Devices that use Direct Send"), ("limits", "Close to full"),
+                            ("unsigned", "The policy has no signing key"), ("replies", "who acts")):
+            self.assertIn(path, page.links)
+            self.assertIn(words, server.get(path if "?" in path else path + "?since=30d")[2])
 
     def test_without_a_policy_and_without_deliveries(self):
         other = os.path.join(self.folder, "other")
