@@ -7,11 +7,15 @@
 
 #include "admin/dashboard.h"
 
+#include <string.h>
+
 #include "admin/limits.h"
 #include "admin/needs.h"
+#include "policy/pause.h"
 
 /* Of what needs somebody, so much is open. */
 #define NEEDS 6
+#define PAUSES 16
 #define APPS 8
 #define REASONS 6
 
@@ -83,6 +87,54 @@ add_questions(struct view *v)
 	text_add(v->out, "</ul>\n");
 }
 
+/* What is paused upstream; where the policy switched that off nothing waits. */
+struct pauses {
+	struct view *v;
+	struct needs_pause list[PAUSES];
+	size_t n;
+};
+
+static bool
+is_pausing(const struct policy *p, const char *tenant)
+{
+	for (size_t i = 0; p != NULL && i < p->n_tenants; i++)
+		if (strcmp(p->tenants[i].name, tenant) == 0)
+			return p->tenants[i].upstream_pause;
+	return false;
+}
+
+static int
+keep_pause(void *context, const struct store_upstream *u)
+{
+	const struct pause_facts f = {.since = u->since, .said = u->said, .good = u->good, .lifted = u->lifted, .wait_ms = u->wait_ms};
+	struct pauses *x = context;
+	int64_t until;
+	enum pause_state state = pause_state(&f, x->v->now, &until);
+
+	if (state == PAUSE_CLOSED || x->n == PAUSES || !is_pausing(x->v->policy, u->tenant))
+		return 0;
+	x->list[x->n++] = (struct needs_pause){
+		.tenant = arena_string(x->v->arena, u->tenant), .sender = arena_string(x->v->arena, u->sender),
+		.keyword = arena_string(x->v->arena, u->keyword), .external_only = u->external_only, .tries = state != PAUSE_HOLDS, .until = until,
+	};
+	return 0;
+}
+
+static int
+read_pauses(struct view *v, struct needs_facts *f)
+{
+	struct pauses *x = arena_alloc(v->arena, sizeof *x);
+	int rc;
+
+	if (x == NULL)
+		return v->error = "memory is short", -1;
+	x->v = v;
+	rc = v->is_followed ? store_reader_upstream(v->reader, keep_pause, x, &v->error) : 0;
+	f->pauses = x->list;
+	f->n_pauses = x->n;
+	return rc == 0 || rc == STORE_NO_DELIVERIES ? 0 : -1;
+}
+
 /* The facts that a page can do without when they cannot be read are none: then there is no page. */
 static int
 read_facts(struct view *v, struct needs_facts *f, struct traffic **t, struct limits **l, struct replies **r)
@@ -96,6 +148,8 @@ read_facts(struct view *v, struct needs_facts *f, struct traffic **t, struct lim
 	    store_reader_traffic(v->reader, &all, keep_last, &f->last, &v->error) != 0 ||
 	    (v->policy != NULL && (*l = limits_read(&limits, &v->error)) == NULL) ||
 	    (v->is_followed && (*r = replies_read(v->reader, v->since, v->until, "", DASHBOARD_ROWS / 4, &v->error)) == NULL))
+		return -1;
+	if (read_pauses(v, f) != 0)
 		return -1;
 	f->traffic = *t;
 	f->limits = *l;

@@ -29,6 +29,23 @@ add(struct needs *n, enum need_when when, const char *page, const char *name, co
 }
 
 static void
+find_pauses(const struct needs_facts *f, struct needs *n)
+{
+	char until[WHEN_SIZE];
+
+	for (size_t i = 0; i < f->n_pauses; i++) {
+		const struct needs_pause *p = &f->pauses[i];
+
+		add(n, NEED_NOW, "tenant", p->tenant,
+		    arena_printf(n->arena, "Mail of %s%s%s%s is paused: Exchange Online answered %s", p->tenant, p->sender[0] == '\0' ? "" : ", sender ", p->sender,
+				 p->external_only ? " to the outside" : "", p->keyword),
+		    arena_printf(n->arena, "It is deferred, and nothing is lost. %s postern pause says why, postern pause lift %s ends it.",
+				 p->tries ? "The next message tries whether it goes again." : arena_printf(n->arena, "Until %s, then one message at a time tries.",
+													      when_format(p->until, until)), p->tenant));
+	}
+}
+
+static void
 find_limits(const struct needs_facts *f, struct needs *n)
 {
 	char span[WHEN_SIZE];
@@ -166,7 +183,7 @@ void
 needs_find(const struct needs_facts *f, struct needs *n)
 {
 	static void (*const sources[])(const struct needs_facts *f, struct needs *n) = {
-		find_replies, find_limits, find_refused, find_held, find_unsigned, find_lists, find_silence, find_trial,
+		find_pauses, find_replies, find_limits, find_refused, find_held, find_unsigned, find_lists, find_silence, find_trial,
 	};
 
 	n->n = n->more = 0;

@@ -29,12 +29,22 @@ struct needs {
 	size_t more;              /* that are left out */
 };
 
+/* Mail that waits because Exchange Online refuses all of it (policy/pause.h). */
+struct needs_pause {
+	const char *tenant, *sender, *keyword; /* sender "": everybody's */
+	bool external_only;
+	bool tries;               /* the next message tries whether it goes again */
+	int64_t until;
+};
+
 /* What it is made of; NULL where it is not known. */
 struct needs_facts {
 	const struct traffic *traffic; /* by app */
 	const struct limits *limits;
 	const struct replies *replies;
 	const struct policy *policy;
+	const struct needs_pause *pauses;
+	size_t n_pauses;
 	int64_t now, last;        /* when the last message came, 0 for never */
 };
 

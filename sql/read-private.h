@@ -22,8 +22,6 @@ char *deliveries_url(const char *url);
 const char *deliveries_file_check(int64_t version);
 extern const char *const schema_deliveries[DELIVERIES_VERSION];
 
-/* 1 when what became of mail can be read, 0 when there is none, -1. */
-int reader_open_deliveries(struct reader *r, const char **error_r);
 /* The columns of a delivery, from the first on; next_hop_of is held against the tenant's name. */
 #define DELIVERY_COLUMNS \
 	"recipient, original, status, dsn, next_hop, tls, reply, queue_id, instance, next_hop_of, first_time, time, delay_ms," \

@@ -39,9 +39,8 @@ def add_deliveries(path):
         return
     chance = random.Random(4711)
     db = sqlite3.connect(path + "-deliveries")
-    with open(os.path.join(schema.SQL, "sqlite", "deliveries.sql")) as f:
-        db.executescript(f.read())
-    db.execute("PRAGMA user_version = 1")
+    db.executescript(schema.read("sqlite", "deliveries.sql") + schema.read("sqlite", "deliveries-upstream.sql"))
+    db.execute("PRAGMA user_version = 2")
     rows = sqlite3.connect(path).execute("SELECT queue_id, time FROM messages WHERE verdict = 'accept' ORDER BY time")
     for queue_id, at in rows:
         status, dsn, reply = ("sent", "2.6.0", "250 2.6.0 Queued mail for delivery") if chance.random() < 0.98 else chance.choice(dashboard_rows.REPLIES)

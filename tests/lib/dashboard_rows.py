@@ -144,9 +144,8 @@ def add_refusal(audit, chance, at):
 def add_deliveries(path, rows, chance):
     """The follower's file beside the audit."""
     db = sqlite3.connect(path + "-deliveries")
-    with open(os.path.join(schema.SQL, "sqlite", "deliveries.sql")) as f:
-        db.executescript(f.read())
-    db.execute("PRAGMA user_version = 1")
+    db.executescript(schema.read("sqlite", "deliveries.sql") + schema.read("sqlite", "deliveries-upstream.sql"))
+    db.execute("PRAGMA user_version = 2")
     for i, row in enumerate(rows):
         if row["verdict"] != "accept":
             continue
@@ -156,6 +155,9 @@ def add_deliveries(path, rows, chance):
                    " reply, attempts, closed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                    ("relay1", "postfix", row["queue_id"], row["queue_id"], recipient, "", row["time"] + 900, row["time"] + 1200, status, dsn,
                     "contoso-com.mail.protection.outlook.com[52.101.1.1]:25", ",contoso,", "TLSv1.3", 1200, reply, 1, 0 if status == "deferred" else row["time"] + 1300))
+    if rows:
+        now = max(row["time"] for row in rows)
+        db.execute("INSERT INTO upstream VALUES ('contoso', '', '', 'tenant-quota', 1, 86400000, '550 5.7.233 <b>x</b>', ?, ?, 3, 0)", (now - 60000, now))
     db.commit()
     db.close()
 

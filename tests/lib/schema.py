@@ -25,7 +25,8 @@ def sqlite_tables():
 
 
 def postgres_tables():
-    return read("postgres", "002-initial.sql") + read("postgres", "003-hours.sql") + read("postgres", "004-deliveries.sql")
+    return read("postgres", "002-initial.sql") + read("postgres", "003-hours.sql") + read("postgres", "004-deliveries.sql") + read(
+        "postgres", "005-upstream.sql")
 
 
 def views(dialect):
@@ -99,7 +100,7 @@ def to_postgres(server, path, also=(), deliveries=False):
     tables = ("messages", "recipients", "signatures", "charges", "rule_matches", "refusals", "hours") + also
     if deliveries:
         db.execute("ATTACH ? AS follower", (path + "-deliveries",))
-        tables += ("deliveries",)
+        tables += ("deliveries", "upstream")
     for table in tables:
         rows = db.execute("SELECT * FROM %s%s" % (table, " ORDER BY rowid" if table == "messages" else ""))
         text = io.StringIO()

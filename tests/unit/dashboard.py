@@ -304,7 +304,7 @@ class Pages(Base):
         server = self.serve(*self.words)
         page = Page(server.get("?since=30d")[2])
         text = "".join(page.text)
-        for words in ("Exchange Online answered relay-access-denied", "Exchange Online answered tenant-quota", "newsletter/messages-per-hour is reached", "crm/messages-per-hour is near: 284 of 300",
+        for words in ("Mail of contoso to the outside is paused: Exchange Online answered tenant-quota", "Exchange Online answered relay-access-denied", "Exchange Online answered tenant-quota", "newsletter/messages-per-hour is reached", "crm/messages-per-hour is near: 284 of 300",
                       "of the mail of printers was refused or deferred, mostly for direct-send-external", "left unsigned"):
             self.assertIn(words, text)
         for question in ("Who sent most yesterday?", "Why was this refused?", "Which devices use Direct Send?", "What is close to its limit?", "Which mail left unsigned?",
