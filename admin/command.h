@@ -11,6 +11,7 @@
 /* Each takes its own arguments (argv[0] is its name) and returns the exit
  * status: 0 well, 1 a problem was found, 2 the command line was wrong. */
 int command_check(int argc, char **argv);
+int command_dashboard(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_follow(int argc, char **argv);

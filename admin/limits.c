@@ -26,19 +26,20 @@
 
 struct options {
 	const char *file, *app;
-	bool json, watch;
+	bool json, watch, near;
 };
 
 static void
 usage(FILE *to)
 {
-	fputs("usage: postern limits [-c FILE] [--app APP] [--json] [--watch]\n"
+	fputs("usage: postern limits [-c FILE] [--app APP] [--near] [--json] [--watch]\n"
 	      "       postern limits [-c FILE] reset APP LIMIT [KEY]\n"
 	      "       postern limits [-c FILE] boost APP LIMIT [KEY] +N until TIME\n"
 	      "       postern limits [-c FILE] unboost APP LIMIT [KEY]\n"
 	      "       postern limits [-c FILE] [--json] boosts\n"
 	      "  -c, --config FILE  the policy file (default " COMMAND_POLICY_FILE ")\n"
 	      "      --app APP      only the limits that this app's mail is held against\n"
+	      "      --near         only those that are near or reached: from the policy's notify: at on\n"
 	      "      --json         print JSON\n"
 	      "      --watch        again and again\n"
 	      "APP is an app, a tenant or a method; KEY is needed where a limit counts per key, such as a sender.\n"
@@ -59,7 +60,7 @@ read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option long_options[] = {
 		{"config", required_argument, NULL, 'c'}, {"app", required_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'}, {"watch", no_argument, NULL, 'w'},
+		{"json", no_argument, NULL, 'j'}, {"near", no_argument, NULL, 'n'}, {"watch", no_argument, NULL, 'w'},
 		{"help", no_argument, NULL, 'h'}, {0},
 	};
 	int c;
@@ -71,6 +72,8 @@ read_options(int argc, char **argv, struct options *o)
 			o->app = optarg;
 		else if (c == 'j')
 			o->json = true;
+		else if (c == 'n')
+			o->near = true;
 		else if (c == 'w')
 			o->watch = true;
 		else
@@ -80,8 +83,8 @@ read_options(int argc, char **argv, struct options *o)
 		fprintf(stderr, "postern limits: expected reset, boost, unboost or boosts, not \"%s\"\n", argv[optind]);
 		return 2;
 	}
-	if (optind < argc && (o->watch || o->app[0] != '\0'))
-		return bad_usage("--watch and --app go with the table");
+	if (optind < argc && (o->watch || o->near || o->app[0] != '\0'))
+		return bad_usage("--watch, --near and --app go with the table");
 	return -1;
 }
 
@@ -104,7 +107,7 @@ show(const struct options *o, const struct limits_query *q)
 	if (o->watch && !o->json && isatty(1))
 		fputs("\033[H\033[J", stdout);
 	if (rc == 0 && l->n_rows == 0 && !o->json)
-		fputs("no limits\n", stdout);
+		fputs(o->near ? "no limit is near\n" : "no limits\n", stdout);
 	fputs(text_string(&t), stdout);
 	if (fflush(stdout) != 0 || t.failed)
 		rc = 1;
@@ -150,7 +153,7 @@ has_app(const struct policy *p, const char *name)
 static int
 show_all(const struct options *o, struct policy *p)
 {
-	struct limits_query q = {.policy = p, .app = o->app, .limit = "", .keys = o->json ? 0 : KEYS,
+	struct limits_query q = {.policy = p, .app = o->app, .limit = "", .keys = o->json ? 0 : KEYS, .near_only = o->near,
 				 .with_spenders = o->app[0] != '\0'};
 	char error[512];
 	int rc;

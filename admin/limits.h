@@ -65,6 +65,7 @@ struct limits_query {
 	const char *app;          /* what concerns this app alone; "" for all */
 	const char *limit, *key;  /* the counter of these alone; limit "" and key NULL for all */
 	int keys;                 /* of a limit per key so many counters; the others are counted; 0: all */
+	bool near_only;           /* those that are near or reached; with `keys`, of the fullest of a limit */
 	bool without_spenders;    /* of none of them: the rows of the audit are not read */
 	bool with_spenders;       /* also of limits that are less than half full: each costs a walk through its messages */
 };

@@ -224,6 +224,10 @@ add_row(struct collector *x, const struct limit *l, struct read_counter *k)
 	row->spent_ms = window_forecast(w, now, l->period, count);
 	add_reserves(x, row);
 	row->by = "";
+	if (x->q->near_only && !row->is_near && !row->is_reached) {
+		x->l->n_rows--;
+		return 0;
+	}
 	if (row->used == 0 || x->q->without_spenders || (!x->q->with_spenders && row->used < count / 2 && !row->is_reached && row->waiting == 0))
 		return 0;
 	return read_spenders(x, row);
@@ -269,7 +273,7 @@ add_limit(void *context, const struct limit *l)
 		return add_row(x, l, NULL);
 	for (size_t i = 0; rc == 0 && i < n && (x->q->keys == 0 || i < (size_t)x->q->keys); i++)
 		rc = add_row(x, l, found[i]);
-	if (rc == 0)
+	if (rc == 0 && !x->q->near_only)
 		x->l->rows[x->l->n_rows - 1].more = n - (x->q->keys == 0 || n < (size_t)x->q->keys ? n : (size_t)x->q->keys);
 	return rc;
 }

@@ -24,18 +24,21 @@ liblearn_a_SOURCES = \
 
 # Pages over HTTP.
 noinst_LIBRARIES += libhttp.a
-libhttp_a_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS)
-libhttp_a_SOURCES = admin/http.c admin/http.h
+libhttp_a_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS) $(CRYPT_CFLAGS)
+libhttp_a_SOURCES = admin/http.c admin/http.h admin/http_listen.c admin/http-private.h admin/password.c admin/password.h
 
 bin_PROGRAMS += postern
 postern_SOURCES = \
 	admin/check.c \
 	admin/command.h \
+	admin/dashboard.c admin/dashboard.h admin/dashboard_apps.c admin/dashboard_frame.c admin/dashboard_home.c \
+	admin/dashboard_lists.c admin/dashboard_one.c admin/dashboard_replies.c admin/dashboard_trace.c \
 	admin/database.c admin/database.h \
 	admin/difference.c admin/difference.h \
 	admin/drift.c admin/drift.h \
 	admin/explain.c admin/explain.h admin/explain_past.c \
 	admin/export.c admin/export_row.c admin/export_row.h \
+	admin/html.c admin/html.h admin/html_traffic.c \
 	admin/follow.c admin/follow.h admin/follow_file.c admin/follow_hop.c admin/follow_journal.c \
 	admin/follow_reports.c admin/follow_upstream.c \
 	admin/learn.c \
@@ -46,13 +49,15 @@ postern_SOURCES = \
 	admin/main.c \
 	admin/metrics.c \
 	admin/migrate.c \
+	admin/needs.c admin/needs.h \
 	admin/notify.c admin/notify.h admin/notify_run.c admin/notify_state.c admin/notify_text.c \
 	admin/output.c admin/output.h \
 	admin/pause.c \
 	admin/person.c admin/person.h \
 	admin/release.c admin/release.h admin/release_follow.c admin/release_list.c \
+	admin/replies.c admin/replies.h \
 	admin/reported.c admin/reported.h \
-	admin/report.c admin/report_html.c admin/report_retries.c admin/report_text.c \
+	admin/report.c admin/report_html.c admin/report_replies.c admin/report_retries.c admin/report_text.c \
 	admin/retries.c admin/retries.h admin/retries-private.h admin/retries_read.c \
 	admin/retries_settle.c admin/retries_table.c \
 	admin/saved.c \
@@ -64,8 +69,8 @@ postern_SOURCES = \
 	admin/summary_state.c admin/summary_text.c \
 	admin/terminal.c admin/terminal.h \
 	admin/top.c \
-	admin/trace.c admin/trace.h admin/trace_print.c \
+	admin/trace.c admin/trace.h admin/trace_print.c admin/trace_read.c \
 	admin/traffic.c admin/traffic.h
 postern_LDADD = liblearn.a libhttp.a libgate.a libmaillog.a libsql.a libfile.a libpolicy.a libbase.a \
 	$(OPENDKIM_LIBS) $(CRYPTO_LIBS) $(SQLITE_LIBS) $(LIBPQ_LIBS) $(YAML_LIBS) \
-	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS)
+	$(JANSSON_LIBS) $(IDN2_LIBS) $(PSL_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS) $(CRYPT_LIBS)

@@ -17,6 +17,7 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{"check", command_check, "check the policy file and the keys it names"},
+	{"dashboard", command_dashboard, "the audit in a browser"},
 	{"explain", command_explain, "say what the policy makes of a message, step by step"},
 	{"export", command_export, "write rows of the audit as CSV or JSON lines"},
 	{"follow", command_follow, "read the MTA's log: what became of the mail"},

@@ -22,6 +22,7 @@
 #include "admin/output.h"
 #include "base/clock.h"
 #include "policy/file/file.h"
+#include "policy/pause.h"
 
 /* Of one metric. */
 #define SERIES 2000
@@ -53,6 +54,9 @@ struct metrics {
 	size_t n_counted;
 	struct store_traffic total;
 	const struct limits *limits;
+	const struct policy *policy;
+	uint64_t *paused;         /* of each tenant, how many pauses upstream */
+	bool is_followed;
 };
 
 static void
@@ -419,9 +423,36 @@ add_states(struct metrics *m, const char *name, bool is_behind)
 	}
 }
 
+static int
+keep_paused(void *context, const struct store_upstream *u)
+{
+	const struct pause_facts facts = {.since = u->since, .said = u->said, .good = u->good, .lifted = u->lifted, .wait_ms = u->wait_ms};
+	struct metrics *m = context;
+
+	m->is_followed = true;
+	if (pause_state(&facts, clock_system()->wall_ms(NULL), NULL) == PAUSE_CLOSED)
+		return 0;
+	for (size_t i = 0; i < m->policy->n_tenants; i++)
+		m->paused[i] += strcmp(m->policy->tenants[i].name, u->tenant) == 0 && m->policy->tenants[i].upstream_pause;
+	return 0;
+}
+
+static void
+add_paused(struct metrics *m)
+{
+	begin(m, "postern_upstream_pauses", "gauge", "Replies of the next hop that mail of the tenant waits for now.");
+	for (size_t i = 0; i < m->policy->n_tenants; i++) {
+		text_add(&m->out, "postern_upstream_pauses");
+		add_label(m, "{", "tenant", m->policy->tenants[i].name);
+		end_labels(m, m->paused[i]);
+	}
+}
+
 static void
 add_followed(struct metrics *m)
 {
+	if (m->is_followed || m->n_counted > 0)
+		add_paused(m);
 	if (m->n_counted == 0)
 		return;
 	begin(m, "postern_upstream_tries_total", "counter", "Tries to deliver to a recipient, by tenant whose next hop it was, outcome and what the reply is about.");
@@ -485,6 +516,8 @@ read_all(struct metrics *m, struct store_reader *r, const char **error_r)
 	if (rc == 0)
 		rc = store_reader_holding(r, keep_holding, m, error_r);
 	if (rc == 0)
+		rc = store_reader_upstream(r, keep_paused, m, error_r);
+	if (rc == 0)
 		rc = store_reader_followed(r, keep_counted, m, error_r);
 	if (rc == STORE_NO_DELIVERIES)
 		rc = 0;
@@ -523,9 +556,12 @@ collect(struct policy *p, struct store_reader *r, const char *file, struct text 
 	int rc = -1;
 
 	*error_r = "memory is short";
-	if (m != NULL)
+	if (m != NULL) {
+		m->policy = p;
 		m->arena = arena_new(0);
-	if (m != NULL && m->arena != NULL && read_all(m, r, error_r) == 0 && (limits = limits_read(&q, error_r)) != NULL) {
+		m->paused = calloc(p->n_tenants + 1, sizeof *m->paused);
+	}
+	if (m != NULL && m->arena != NULL && m->paused != NULL && read_all(m, r, error_r) == 0 && (limits = limits_read(&q, error_r)) != NULL) {
 		m->limits = limits;
 		write_all(m, p, file);
 		*out = m->out;
@@ -533,8 +569,10 @@ collect(struct policy *p, struct store_reader *r, const char *file, struct text 
 		rc = out->failed ? -1 : 0;
 	}
 	limits_free(&limits);
-	if (m != NULL)
+	if (m != NULL) {
+		free(m->paused);
 		arena_free(&m->arena);
+	}
 	free(m);
 	return rc;
 }

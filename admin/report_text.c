@@ -243,7 +243,9 @@ report_text(const struct traffic *t, int width, bool is_colored, struct text *ou
 	struct page p = {.t = t, .out = out, .width = width, .is_colored = is_colored};
 	char since[WHEN_SIZE], until[WHEN_SIZE];
 
-	text_printf(out, "Mail from %s to %s%s,\nbeside the %lld hours before\n\n", when_format(t->since, since),
+	text_add(out, t->only[0] == '\0' ? "Mail" : "Mail (");
+	terminal_safe(out, t->only);
+	text_printf(out, "%s from %s to %s%s,\nbeside the %lld hours before\n\n", t->only[0] == '\0' ? "" : ")", when_format(t->since, since),
 		    when_format(t->until, until), t->is_open ? " (this hour is not over)" : "",
 		    (long long)((t->since - t->before) / 3600000));
 	if (t->total.messages == 0) {
@@ -359,6 +361,7 @@ report_json(const struct traffic *t, struct text *out)
 	jsonv_set_boolean(root, "is_open", t->is_open);
 	jsonv_set_text(root, "before", when_format(t->before, at));
 	jsonv_set_text(root, "by", t->by);
+	jsonv_set_text(root, "only", t->only);
 	set_sum(jsonv_set_object(root, "total"), &t->total);
 	set_sum(jsonv_set_object(root, "total_before"), &t->total_before);
 	set_rows(root, t);

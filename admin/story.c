@@ -21,48 +21,103 @@ story_print_fact(const char *name, const char *value)
 }
 
 void
+story_each_fact(const struct record *r, void (*each)(void *context, const char *name, const char *value), void *context)
+{
+	const struct {
+		const char *name, *value;
+	} texts[] = {
+		{"client", r->picked_up ? "local" : r->client}, {"login", r->login}, {"tls", r->tls}, {"app", r->app},
+		{"tenant", r->tenant}, {"method", r->method}, {"sender", r->sender[0] == '\0' ? "<>" : r->sender},
+		{"from", r->header_from},
+	};
+	char at[WHEN_SIZE];
+	struct text v = {0};
+
+	text_printf(&v, "%s, at %s, queue id %s", r->id, when_format(r->time, at), r->queue_id[0] == '\0' ? "not given" : r->queue_id);
+	each(context, "message", text_string(&v));
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (texts[i].value[0] != '\0')
+			each(context, texts[i].name, texts[i].value);
+	for (size_t i = 0; i < r->n_rcpt; i++) {
+		text_clear(&v);
+		text_printf(&v, "%s, %s%s%s", r->rcpt[i].address, r->rcpt[i].place,
+			    r->rcpt[i].reason[0] == '\0' ? "" : r->rcpt[i].accepted ? ", would be refused: " : ", refused: ", r->rcpt[i].reason);
+		each(context, "recipient", text_string(&v));
+	}
+	if (r->subject[0] != '\0')
+		each(context, "subject", r->subject);
+	text_clear(&v);
+	text_printf(&v, "%lld octets", (long long)r->size);
+	each(context, "size", text_string(&v));
+	text_free(&v);
+}
+
+void
+story_each_charge(const struct record *r, const struct charge *charges, size_t n,
+		  void (*each)(void *context, const char *name, const char *value), void *context)
+{
+	struct text v = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		text_clear(&v);
+		text_printf(&v, "%s%s%s: %llu of %llu were used, this message %s %llu", charges[i].name,
+			    charges[i].key[0] == '\0' ? "" : " ", charges[i].key, (unsigned long long)charges[i].used,
+			    (unsigned long long)charges[i].count, charges[i].exceeded ? "was over it with" : "added",
+			    (unsigned long long)charges[i].amount);
+		each(context, charge_is_tally_key(charges[i].key) ? "reserve" : "limit", text_string(&v));
+	}
+	for (size_t i = 0; i < r->n_signature; i++) {
+		text_clear(&v);
+		text_printf(&v, "d=%s s=%s %s: %s", r->signature[i].domain, r->signature[i].selector, r->signature[i].algorithm,
+			    r->signature[i].result);
+		each(context, "signature", text_string(&v));
+	}
+	text_free(&v);
+}
+
+void
+story_outcome(const struct record *r, struct text *t)
+{
+	text_add(t, r->verdict);
+	if (r->reason[0] != '\0')
+		text_printf(t, ", %d %s [%s] %s", r->code, r->enhanced, r->reason, r->text);
+}
+
+void
+story_trial(const struct record *r, struct text *t)
+{
+	if (strcmp(r->would, r->verdict) != 0 || strcmp(r->would_reason, r->reason) != 0)
+		text_printf(t, "on trial; it would have been: %s [%s] %s", r->would, r->would_reason, r->would_text);
+}
+
+static void
+print_fact(void *context, const char *name, const char *value)
+{
+	(void)context;
+	terminal_fact(name, value);
+}
+
+void
 story_print_facts(const struct record *r)
 {
-	char at[WHEN_SIZE];
-
-	terminal_print("%-10s %s, at %s, queue id %s\n", "message", r->id, when_format(r->time, at),
-	       r->queue_id[0] == '\0' ? "not given" : r->queue_id);
-	story_print_fact("client", r->picked_up ? "local" : r->client);
-	story_print_fact("login", r->login);
-	story_print_fact("tls", r->tls);
-	story_print_fact("app", r->app);
-	story_print_fact("tenant", r->tenant);
-	story_print_fact("method", r->method);
-	story_print_fact("sender", r->sender[0] == '\0' ? "<>" : r->sender);
-	story_print_fact("from", r->header_from);
-	for (size_t i = 0; i < r->n_rcpt; i++)
-		terminal_print("%-10s %s, %s%s%s\n", "recipient", r->rcpt[i].address, r->rcpt[i].place,
-		       r->rcpt[i].reason[0] == '\0' ? "" : r->rcpt[i].accepted ? ", would be refused: " : ", refused: ",
-		       r->rcpt[i].reason);
-	story_print_fact("subject", r->subject);
-	terminal_print("%-10s %lld octets\n", "size", (long long)r->size);
+	story_each_fact(r, print_fact, NULL);
 }
 
 void
 story_print_then(const struct record *r, const struct charge *charges, size_t n)
 {
+	struct text then = {0}, trial = {0};
+
 	fputs("\nsteps:\n", stdout);
 	terminal_print("%s", r->trace);
-	for (size_t i = 0; i < n; i++)
-		terminal_print("%-10s %s%s%s: %llu of %llu were used, this message %s %llu\n",
-		       charge_is_tally_key(charges[i].key) ? "reserve" : "limit", charges[i].name,
-		       charges[i].key[0] == '\0' ? "" : " ", charges[i].key, (unsigned long long)charges[i].used,
-		       (unsigned long long)charges[i].count, charges[i].exceeded ? "was over it with" : "added",
-		       (unsigned long long)charges[i].amount);
-	for (size_t i = 0; i < r->n_signature; i++)
-		terminal_print("signature  d=%s s=%s %s: %s\n", r->signature[i].domain, r->signature[i].selector,
-		       r->signature[i].algorithm, r->signature[i].result);
-	terminal_print("\nthen:  %s", r->verdict);
-	if (r->reason[0] != '\0')
-		terminal_print(", %d %s [%s] %s", r->code, r->enhanced, r->reason, r->text);
-	putchar('\n');
-	if (strcmp(r->would, r->verdict) != 0 || strcmp(r->would_reason, r->reason) != 0)
-		terminal_print("       on trial; it would have been: %s [%s] %s\n", r->would, r->would_reason, r->would_text);
+	story_each_charge(r, charges, n, print_fact, NULL);
+	story_outcome(r, &then);
+	story_trial(r, &trial);
+	terminal_print("\nthen:  %s\n", text_string(&then));
+	if (trial.len > 0)
+		terminal_print("       %s\n", text_string(&trial));
+	text_free(&then);
+	text_free(&trial);
 }
 
 void

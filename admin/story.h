@@ -11,6 +11,15 @@
 #include "base/charge.h"
 #include "base/json.h"
 #include "base/record.h"
+#include "base/text.h"
+
+/* Who, as whom, to whom; what it was charged and how it was signed, each a name and a value that lives for the call. */
+void story_each_fact(const struct record *r, void (*each)(void *context, const char *name, const char *value), void *context);
+void story_each_charge(const struct record *r, const struct charge *charges, size_t n,
+		       void (*each)(void *context, const char *name, const char *value), void *context);
+/* What came of it; and what would have with nothing on trial, nothing where that is the same. */
+void story_outcome(const struct record *r, struct text *t);
+void story_trial(const struct record *r, struct text *t);
 
 /* "NAME       VALUE", or nothing where the value is "". */
 void story_print_fact(const char *name, const char *value);

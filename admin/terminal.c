@@ -15,6 +15,9 @@
 #include "base/printable.h"
 #include "base/text.h"
 
+/* Of terminal_wrapped(). */
+#define WIDTH 96
+
 void
 terminal_print(const char *format, ...)
 {
@@ -86,4 +89,23 @@ terminal_lines(void)
 	if (!isatty(1))
 		return 0;
 	return ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+}
+
+void
+terminal_wrapped(const char *name, const char *text)
+{
+	size_t room = WIDTH - 16;
+
+	printf("    %-11s ", name);
+	while (strlen(text) > room) {
+		size_t len = room;
+
+		while (len > 0 && text[len] != ' ')
+			len--;
+		if (len == 0)
+			break;
+		printf("%.*s\n%16s", (int)len, text, "");
+		text += len + 1;
+	}
+	puts(text);
 }

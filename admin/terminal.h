@@ -26,4 +26,7 @@ bool terminal_is_colored(void);
 /* "NAME       VALUE" on one line whatever the value holds. */
 void terminal_fact(const char *name, const char *value);
 
+/* "    NAME        text" with its continuation below it. The text is ours. */
+void terminal_wrapped(const char *name, const char *text);
+
 #endif

@@ -14,12 +14,9 @@
 
 #include "admin/command.h"
 #include "admin/database.h"
-#include "admin/reported.h"
 #include "admin/when.h"
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/text.h"
-#include "maillog/maillog.h"
 #include "policy/file/file.h"
 
 /* A queue id may come again; and so many lines a list has at most. */
@@ -84,99 +81,8 @@ read_options(int argc, char **argv, struct options *o)
 
 /* ---- one message */
 
-static void
-keep_delivery(struct trace_message *m, const struct store_delivery *d)
-{
-	struct trace_delivery *to;
-
-	if (m->n_deliveries == m->room) {
-		struct trace_delivery *more = arena_array(m->arena, m->room = m->room == 0 ? 16 : 2 * m->room, sizeof *more);
-
-		if (more == NULL)
-			return;
-		if (m->n_deliveries > 0)
-			memcpy(more, m->deliveries, m->n_deliveries * sizeof *more);
-		m->deliveries = more;
-	}
-	to = &m->deliveries[m->n_deliveries++];
-	to->d = *d;
-	const char **const texts[] = {&to->d.recipient, &to->d.original, &to->d.status, &to->d.dsn, &to->d.next_hop, &to->d.tls,
-				      &to->d.reply, &to->d.queue_id, &to->d.instance, &to->d.next_hop_of};
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-		*texts[i] = arena_string(m->arena, *texts[i]);
-}
-
-/* What was said last, explained where it was said by Exchange Online. */
-static void
-explain(struct trace_delivery *t)
-{
-	bool is_sendmail = strcmp(t->d.instance, "sendmail") == 0;
-	struct m365_reply r = m365_read(t->d.reply, is_sendmail && t->d.next_hop[0] != '\0' ? t->d.dsn : NULL);
-
-	t->meaning = (struct m365_meaning){.keyword = ""};
-	if (strcmp(t->d.status, "sent") == 0)
-		return;
-	t->is_foreign = r.is_reply && !t->d.is_believed && !m365_is_host(t->d.next_hop, maillog_host_length(t->d.next_hop));
-	if (!t->is_foreign)
-		t->meaning = m365_explain(&r, t->d.reply);
-}
-
 static int
-add_delivery(void *context, const struct store_delivery *d)
-{
-	struct trace_message *m = context;
-
-	keep_delivery(m, d);
-	if (arena_failed(m->arena))
-		return -2;
-	explain(&m->deliveries[m->n_deliveries - 1]);
-	return 0;
-}
-
-static int
-add_report(void *context, const struct store_report *r)
-{
-	struct trace_message *m = context;
-	struct trace_report *to;
-
-	if (m->n_reports == m->reports_room) {
-		struct trace_report *more = arena_array(m->arena, m->reports_room = m->reports_room == 0 ? 16 : 2 * m->reports_room, sizeof *more);
-
-		if (more == NULL)
-			return -2;
-		if (m->n_reports > 0)
-			memcpy(more, m->reports, m->n_reports * sizeof *more);
-		m->reports = more;
-	}
-	to = &m->reports[m->n_reports];
-	to->r = *r;
-	const char **const texts[] = {&to->r.recipient, &to->r.original, &to->r.action, &to->r.status, &to->r.reply, &to->r.reporter,
-				      &to->r.remote, &to->r.via, &to->r.path, &to->r.next_hop_of, &to->r.file, &to->r.message_id, &to->r.app,
-				      &to->r.tenant};
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-		*texts[i] = arena_string(m->arena, *texts[i]);
-	if (arena_failed(m->arena))
-		return -2;
-	to->meaning = reported_meaning(&to->r, &to->is_foreign);
-	m->n_reports++;
-	return 0;
-}
-
-static int
-add_held(void *context, const struct store_held *h)
-{
-	struct trace_message *m = context;
-	char since[WHEN_SIZE], then[WHEN_SIZE];
-	const char *for_what = h->limit[0] == '\0' ? "" : arena_printf(m->arena, " for %s%s%s", h->limit, h->key[0] == '\0' ? "" : " ", h->key);
-
-	m->held = arena_printf(m->arena, "%s%s, held at %s%s%s%s%s", h->state, for_what, when_format(h->held_time, since),
-			       h->released_time > 0 ? ", left the hold queue at " : "",
-			       h->released_time > 0 ? when_format(h->released_time, then) : "", h->who[0] == '\0' ? "" : ", let go by ", h->who);
-	return 0;
-}
-
-static int
-tell(struct tracer *x, struct trace_message *m)
+tell(struct tracer *x, const struct trace_message *m)
 {
 	x->shown++;
 	if (x->is_list && !x->json)
@@ -194,54 +100,15 @@ tell(struct tracer *x, struct trace_message *m)
 }
 
 static int
-tell_message(void *context, const struct record *r, const struct charge *charges, size_t n)
+tell_found(void *context, const struct trace_message *m)
 {
-	struct tracer *x = context;
-	struct trace_message m = {.record = r, .charges = charges, .n_charges = n, .is_followed = x->is_followed, .held = "", .count = 1,
-				  .last_time = r->time, .arena = arena_new(0)};
-	int rc = m.arena == NULL ? -2 : store_reader_held_one(x->reader, r->id, add_held, &m, &x->error);
-
-	if (rc == 0 && x->is_followed)
-		rc = store_reader_deliveries(x->reader, r, add_delivery, &m, &x->error);
-	if (rc == 0 && x->is_followed)
-		rc = store_reader_reports(x->reader, r->id, 0, 0, 0, add_report, &m, &x->error);
-	if (rc == 0)
-		rc = tell(x, &m);
-	arena_free(&m.arena);
-	return rc == -1 ? -3 : rc;
-}
-
-/* A counted refusal, as a message that was never taken. */
-static int
-tell_refusal(void *context, const struct refusal *f, uint64_t count, int64_t last_time)
-{
-	struct tracer *x = context;
-	struct record_recipient to = {.address = f->recipient, .domain = "", .place = "refused", .reason = ""};
-	struct record r = {
-		.id = f->id, .relay = "", .queue_id = f->queue_id, .time = f->time, .stage = f->stage, .verdict = f->verdict,
-		.reason = f->reason, .enhanced = f->enhanced, .text = f->text, .would = f->verdict, .would_reason = f->reason,
-		.would_text = f->text, .mode = "enforce", .app = f->app, .tenant = f->tenant, .method = f->method, .client = f->client,
-		.login = f->login, .tls = f->tls, .sender = f->sender, .header_from = f->header_from, .subject = "", .signing = "",
-		.policy = f->policy, .trace = "", .code = f->code, .rcpt = &to, .n_rcpt = f->recipient[0] != '\0',
-	};
-	struct trace_message m = {.record = &r, .is_followed = true, .held = "", .count = count, .last_time = last_time};
-
-	return tell(x, &m);
+	return tell(context, m);
 }
 
 static int
 tell_one(struct tracer *x, const struct hit *f)
 {
-	struct store_range range = {.id = f->id};
-	int rc;
-
-	if (f->is_refusal)
-		rc = store_reader_refusals(x->reader, &range, false, tell_refusal, x, &x->error);
-	else
-		rc = store_reader_messages(x->reader, &range, tell_message, x, &x->error);
-	if (rc == -2)
-		x->error = "memory is short";
-	return rc;
+	return trace_read(x->reader, f->id, f->is_refusal, x->is_followed, tell_found, x, &x->error);
 }
 
 /* ---- finding */
@@ -260,20 +127,15 @@ keep_found(void *context, const struct store_found *found)
 	return 0;
 }
 
-/* Whether what became of mail is known at all; the file with it is opened by that. 0, or -1. */
+/* Whether what became of mail is known at all; the story is told without it. */
 static int
 look_for_deliveries(struct tracer *x)
 {
-	const struct record none = {.queue_id = "", .relay = "", .tenant = ""};
-	int rc = store_reader_deliveries(x->reader, &none, add_delivery, NULL, &x->error);
+	const char *error = NULL;
 
-	x->is_followed = rc == 0;
-	if (rc == STORE_NO_DELIVERIES)
-		return 0;
-	if (rc != 0) { /* the story is told without */
-		fprintf(stderr, "postern trace: what became of mail cannot be read: %s\n", x->error);
-		x->is_followed = false;
-	}
+	x->is_followed = trace_is_followed(x->reader, &error);
+	if (error != NULL)
+		fprintf(stderr, "postern trace: what became of mail cannot be read: %s\n", error);
 	return 0;
 }
 
@@ -285,38 +147,18 @@ find(struct tracer *x)
 	return store_reader_find(x->reader, &x->what, keep_found, x, &x->error);
 }
 
-/* The address as the audit has it: its domain in lower case, no angle brackets. */
-static const char *
-address_of(struct arena *a, const char *s)
-{
-	size_t len = strlen(s);
-	const char *at;
-
-	if (len > 2 && s[0] == '<' && s[len - 1] == '>') {
-		s = arena_substring(a, s + 1, len - 2);
-		len -= 2;
-	}
-	at = strrchr(s, '@');
-	return arena_printf(a, "%.*s%s", (int)(at - s), s, arena_lower(a, at, len - (size_t)(at - s)));
-}
-
 static void
 set_what(struct tracer *x, struct arena *a, const char *word, int64_t since)
 {
-	x->what = (struct store_find){.since = since, .until = INT64_MAX - 1000, .max = STORIES_MAX};
-	if (id_is_valid(word)) {
-		snprintf(x->found[0].id, sizeof x->found[0].id, "%s", word);
-		for (char *s = x->found[0].id; *s != '\0'; s++)
-			if (text_is_alpha(*s))
-				*s = (char)(*s & ~0x20);
-		x->n_found = 1;
-	} else if (strchr(word, '@') != NULL) {
-		x->what.address = address_of(a, word);
-		x->is_list = true;
-		x->what.max = LINES_MAX + 1;
-	} else {
-		x->what.queue_id = word;
-	}
+	const char *id = NULL;
+
+	x->what = trace_what(a, word, &id);
+	x->what.since = since;
+	x->is_list = x->what.address != NULL;
+	x->what.max = x->is_list ? LINES_MAX + 1 : STORIES_MAX;
+	if (id != NULL)
+		snprintf(x->found[0].id, sizeof x->found[0].id, "%s", id);
+	x->n_found = id != NULL;
 }
 
 static int

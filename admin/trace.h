@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Between the files of postern trace: trace.c finds, trace_print.c tells.
+ * The story of a message: trace_read.c finds it, for postern trace (trace.c), which prints it
+ * (trace_print.c), and for the dashboard.
  */
 #ifndef POSTERN_ADMIN_TRACE_H
 #define POSTERN_ADMIN_TRACE_H
@@ -12,6 +13,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/record.h"
+#include "base/text.h"
 #include "sql/store.h"
 
 /* One recipient, and what the last word on it means. */
@@ -42,6 +44,31 @@ struct trace_message {
 	int64_t last_time;
 	struct arena *arena;
 };
+
+/* What was said last, explained where it was said by Exchange Online. */
+void trace_explain(struct trace_delivery *t);
+
+/* Whether it is known what became of mail. *error_r is why that cannot be read, NULL where nothing is wrong. */
+bool trace_is_followed(struct store_reader *r, const char **error_r);
+
+/* Calls `each` for the message, or counted refusal, of this id; what it points at lives for the call only. 0, also where
+ * there is none; what `each` returned; below 0 with a static text. */
+int trace_read(struct store_reader *r, const char *id, bool is_refusal, bool is_followed,
+	       int (*each)(void *context, const struct trace_message *m), void *context, const char **error_r);
+
+/* What a person's word means: an audit id, in *id_r; an address or a queue id, to be found. In the arena, or the word. */
+struct store_find trace_what(struct arena *a, const char *word, const char **id_r);
+
+/* "2 sent, 1 bounced: relay-access-denied" */
+void trace_outcome(const struct trace_message *m, struct text *t);
+
+/* What is known of one recipient's delivery, for trace_print() and others. The texts live for the call. */
+void trace_each_fact(const struct trace_message *m, const struct trace_delivery *t,
+		     void (*each)(void *context, const char *name, const char *value, bool is_ours), void *context);
+
+/* Likewise of what was mailed of one recipient later. */
+void trace_each_report_fact(const struct trace_report *t,
+			    void (*each)(void *context, const char *name, const char *value, bool is_ours), void *context);
 
 /* The whole story. */
 void trace_print(const struct trace_message *m);

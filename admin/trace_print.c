@@ -13,40 +13,21 @@
 #include "admin/trace.h"
 #include "admin/when.h"
 
-#define WIDTH 96
-
-/* "    NAME       text", wrapped with its continuation below it. The text is ours. */
 static void
-print_wrapped(const char *name, const char *text)
-{
-	size_t room = WIDTH - 16;
-
-	printf("    %-11s ", name);
-	while (strlen(text) > room) {
-		size_t len = room;
-
-		while (len > 0 && text[len] != ' ')
-			len--;
-		if (len == 0)
-			break;
-		printf("%.*s\n%16s", (int)len, text, "");
-		text += len + 1;
-	}
-	puts(text);
-}
-
-static void
-print_meaning(const struct m365_meaning *meaning)
+each_of_meaning(const struct m365_meaning *m, void (*each)(void *context, const char *name, const char *value, bool is_ours), void *context)
 {
 	char wait[M365_WAIT_SIZE];
+	struct text kind = {0};
 
-	if (meaning->keyword[0] == '\0')
+	if (m->keyword[0] == '\0')
 		return;
-	print_wrapped("meaning", meaning->cause);
-	print_wrapped("who acts", m365_who_name(meaning->who));
-	print_wrapped("what to do", meaning->action);
-	print_wrapped("wait", m365_wait_text(meaning, wait));
-	printf("    %-11s %s, %s\n", "kind", meaning->keyword, m365_class_name(meaning->class));
+	each(context, "meaning", m->cause, true);
+	each(context, "who acts", m365_who_name(m->who), true);
+	each(context, "what to do", m->action, true);
+	each(context, "wait", m365_wait_text(m, wait), true);
+	text_printf(&kind, "%s, %s", m->keyword, m365_class_name(m->class));
+	each(context, "kind", text_string(&kind), true);
+	text_free(&kind);
 }
 
 static const char *
@@ -56,26 +37,49 @@ seconds(int64_t ms, char buf[32])
 	return buf;
 }
 
-static void
-print_delivery(const struct trace_message *m, const struct trace_delivery *t)
+void
+trace_each_fact(const struct trace_message *m, const struct trace_delivery *t,
+		void (*each)(void *context, const char *name, const char *value, bool is_ours), void *context)
 {
 	const struct store_delivery *d = &t->d;
 	char at[WHEN_SIZE], delay[32];
+	struct text v = {0};
 
-	terminal_print("  %s: %s at %s, %lld %s%s%s\n", d->recipient, d->status, when_format(d->time, at), (long long)d->attempts,
-		       d->attempts == 1 ? "try" : "tries", d->delay_ms < 0 ? "" : ", after ", d->delay_ms < 0 ? "" : seconds(d->delay_ms, delay));
+	text_printf(&v, "%s at %s, %lld %s%s%s", d->status, when_format(d->time, at), (long long)d->attempts,
+		    d->attempts == 1 ? "try" : "tries", d->delay_ms < 0 ? "" : ", after ", d->delay_ms < 0 ? "" : seconds(d->delay_ms, delay));
+	each(context, "", text_string(&v), false);
 	if (d->original[0] != '\0')
-		terminal_print("    %-11s %s\n", "was", d->original);
+		each(context, "was", d->original, false);
 	if (strcmp(d->queue_id, m->record->queue_id) != 0)
-		terminal_print("    %-11s %s\n", "queue id", d->queue_id);
-	terminal_print("    %-11s %s%s%s%s\n", "next hop", d->next_hop[0] == '\0' ? "none was reached" : d->next_hop,
-		       d->is_believed ? ", the tenant's" : "", d->tls[0] == '\0' ? "" : ", by ", d->tls);
-	terminal_print("    %-11s %s\n", "said", d->reply);
+		each(context, "queue id", d->queue_id, false);
+	text_clear(&v);
+	text_printf(&v, "%s%s%s%s", d->next_hop[0] == '\0' ? "none was reached" : d->next_hop, d->is_believed ? ", the tenant's" : "",
+		    d->tls[0] == '\0' ? "" : ", by ", d->tls);
+	each(context, "next hop", text_string(&v), false);
+	each(context, "said", d->reply, false);
+	text_free(&v);
 	if (t->is_foreign)
-		print_wrapped("meaning", "not explained: the server that said it is neither the next-hop of the message's tenant nor a host of "
-			      "Exchange Online");
+		each(context, "meaning", "not explained: the server that said it is neither the next-hop of the message's tenant nor a host of "
+		     "Exchange Online", true);
 	else
-		print_meaning(&t->meaning);
+		each_of_meaning(&t->meaning, each, context);
+}
+
+static void
+print_fact(void *context, const char *name, const char *value, bool is_ours)
+{
+	if (name[0] == '\0')
+		terminal_print("  %s: %s\n", *(const char **)context, value);
+	else if (is_ours && strcmp(name, "kind") != 0)
+		terminal_wrapped(name, value);
+	else
+		terminal_print("    %-11s %s\n", name, value);
+}
+
+static void
+print_delivery(const struct trace_message *m, const struct trace_delivery *t)
+{
+	trace_each_fact(m, t, print_fact, &(const char *){t->d.recipient});
 }
 
 static void
@@ -129,27 +133,40 @@ doubt_words(const struct store_report *r)
 	return "not believed: it knows the message by its Message-ID alone, and the way it came cannot be seen";
 }
 
+void
+trace_each_report_fact(const struct trace_report *t,
+		       void (*each)(void *context, const char *name, const char *value, bool is_ours), void *context)
+{
+	const struct store_report *r = &t->r;
+	struct text v = {0};
+	char at[WHEN_SIZE];
+
+	text_printf(&v, "%s, reported at %s", action_words(r->action), when_format(r->time, at));
+	each(context, "", text_string(&v), false);
+	if (r->original[0] != '\0')
+		each(context, "was", r->original, false);
+	text_clear(&v);
+	text_printf(&v, "%s%s%s", r->reporter[0] == '\0' ? "does not name itself" : r->reporter, r->remote[0] == '\0' ? "" : ", of ", r->remote);
+	each(context, "reporter", text_string(&v), false);
+	text_clear(&v);
+	text_printf(&v, "%s%s", r->via[0] == '\0' ? "cannot be seen" : r->via, path_words(r));
+	each(context, "came from", text_string(&v), false);
+	text_free(&v);
+	each(context, "said", r->reply[0] == '\0' ? r->status : r->reply, false);
+	if (!r->is_believed)
+		each(context, "meaning", doubt_words(r), true);
+	else if (t->is_foreign)
+		each(context, "meaning", "not explained: these are the words of a server that Exchange Online handed it to", true);
+	else
+		each_of_meaning(&t->meaning, each, context);
+	if (r->is_believed && strcmp(r->action, "failed") == 0)
+		each(context, "tried again", "no: it was given up; to arrive it must be sent anew", true);
+}
+
 static void
 print_report(const struct trace_report *t)
 {
-	const struct store_report *r = &t->r;
-	char at[WHEN_SIZE];
-
-	terminal_print("  %s: %s, reported at %s\n", r->recipient, action_words(r->action), when_format(r->time, at));
-	if (r->original[0] != '\0')
-		terminal_print("    %-11s %s\n", "was", r->original);
-	terminal_print("    %-11s %s%s%s\n", "reporter", r->reporter[0] == '\0' ? "does not name itself" : r->reporter,
-		       r->remote[0] == '\0' ? "" : ", of ", r->remote);
-	terminal_print("    %-11s %s%s\n", "came from", r->via[0] == '\0' ? "cannot be seen" : r->via, path_words(r));
-	terminal_print("    %-11s %s\n", "said", r->reply[0] == '\0' ? r->status : r->reply);
-	if (!r->is_believed)
-		print_wrapped("meaning", doubt_words(r));
-	else if (t->is_foreign)
-		print_wrapped("meaning", "not explained: these are the words of a server that Exchange Online handed it to");
-	else
-		print_meaning(&t->meaning);
-	if (r->is_believed && strcmp(r->action, "failed") == 0)
-		print_wrapped("tried again", "no: it was given up; to arrive it must be sent anew");
+	trace_each_report_fact(t, print_fact, &(const char *){t->r.recipient});
 }
 
 static void
@@ -294,8 +311,8 @@ put_reports(const struct trace_message *m, struct text *t)
 }
 
 /* "2 sent, 1 bounced: relay-access-denied" */
-static void
-put_outcome(const struct trace_message *m, struct text *t)
+void
+trace_outcome(const struct trace_message *m, struct text *t)
 {
 	static const char *const statuses[] = {"sent", "deferred", "bounced", "expired", "deleted"};
 	const char *keyword = "";
@@ -329,7 +346,7 @@ trace_line(const struct trace_message *m)
 	struct text outcome = {0};
 	char at[WHEN_SIZE];
 
-	put_outcome(m, &outcome);
+	trace_outcome(m, &outcome);
 	terminal_print("%-20s  %-26s  %-12s  <%s> to %s%s, %s%s%s%s%s\n", when_format(m->last_time, at), r->id, r->app, r->sender,
 		       r->n_rcpt == 0 ? "nobody" : r->rcpt[0].address, r->n_rcpt > 1 ? " and others" : "", r->verdict,
 		       r->reason[0] == '\0' ? "" : " ", r->reason, outcome.len == 0 ? "" : ", ", text_string(&outcome));
@@ -343,7 +360,7 @@ trace_line_json(const struct trace_message *m, struct jsonv *array)
 	struct text outcome = {0};
 	char at[WHEN_SIZE];
 
-	put_outcome(m, &outcome);
+	trace_outcome(m, &outcome);
 	jsonv_set_text(o, "at", when_format(m->last_time, at));
 	jsonv_set_text(o, "id", m->record->id);
 	jsonv_set_text(o, "queue_id", m->record->queue_id);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "admin/reported.h"
+#include "policy/policy.h"
 #include "policy/reason.h"
 
 /* Reports by mail that are looked at. */
@@ -91,6 +92,19 @@ traffic_advice(const struct traffic_reason *r)
 	return known == NULL ? "" : known->advice;
 }
 
+const char *
+traffic_better_method(const char *method, uint64_t outside)
+{
+	if (strcmp(method, method_facts(METHOD_DIRECT_SEND)->name) == 0)
+		return outside > 0
+		       ? "A connector, or smtp-auth: it writes to addresses outside, which Direct Send does not reach."
+		       : "A connector by certificate or address: Exchange Online takes Direct Send for anyone's mail, filters it "
+			 "as such, and refuses it once RejectDirectSend is on.";
+	if (strcmp(method, method_facts(METHOD_HVE)->name) == 0 && outside > 0)
+		return "A connector, smtp-auth or acs: High Volume Email does not reach addresses outside.";
+	return "";
+}
+
 /* ---- reading */
 
 /* A name of the range before. */
@@ -103,6 +117,7 @@ struct reading {
 	struct traffic *t;
 	struct store_reader *r;
 	unsigned by;
+	const struct traffic_want *want;
 	struct past *past;
 	size_t n_past, past_room;
 	bool is_past_whole;
@@ -123,6 +138,16 @@ name_of(const struct store_traffic *s, unsigned by)
 	case STORE_TRAFFIC_RELAY: return s->relay;
 	default: return s->app;
 	}
+}
+
+/* What is wanted of a range. */
+static struct store_traffic_query
+query(const struct reading *x, int64_t since, int64_t until, unsigned by)
+{
+	return (struct store_traffic_query){
+		.since = since, .until = until, .by = by, .only = x->want->only, .name = x->want->name,
+		.unsigned_only = x->want->unsigned_only,
+	};
 }
 
 /* Without the words, which live for the call only. */
@@ -162,7 +187,10 @@ keep_row(void *context, const struct store_traffic *s)
 	struct traffic_row *row = &x->t->rows[x->t->n_rows++];
 
 	*row = (struct traffic_row){.name = arena_string(x->t->arena, name_of(s, x->by)), .now = numbers_of(s)};
-	x->t->others -= s->messages;
+	if (x->want->rows_only)
+		add_to(&x->t->total, s);
+	else
+		x->t->others -= s->messages;
 	return 0;
 }
 
@@ -215,13 +243,16 @@ find_past(const struct reading *x, const char *name, const char *other)
 static int
 read_past(struct reading *x, unsigned by, int (*each)(void *context, const struct store_traffic *s), const char **error_r)
 {
-	const struct store_traffic_query q = {
-		.since = x->t->before, .until = x->t->since, .by = by, .max = by == x->by ? BEFORE_MAX + 1 : 0,
-	};
+	struct store_traffic_query q = query(x, x->t->before, x->t->since, by);
 	int rc;
 
+	q.max = by == x->by ? BEFORE_MAX + 1 : 0;
+	q.brief = by == x->by;
 	x->past_room = BEFORE_MAX;
 	x->n_past = 0;
+	x->is_past_whole = true;
+	if (x->want->without_before || x->want->rows_only)
+		return 0;
 	if (x->past == NULL)
 		x->past = arena_array(x->t->arena, BEFORE_MAX, sizeof *x->past);
 	if (x->past == NULL)
@@ -235,10 +266,11 @@ read_past(struct reading *x, unsigned by, int (*each)(void *context, const struc
 static int
 read_rows(struct reading *x, const char **error_r)
 {
-	const struct store_traffic_query q = {.since = x->t->since, .until = x->t->until, .by = x->by, .max = TRAFFIC_ROWS};
+	struct store_traffic_query q = query(x, x->t->since, x->t->until, x->by);
 	struct traffic *t = x->t;
 	int rc;
 
+	q.max = TRAFFIC_ROWS;
 	t->rows = arena_array(t->arena, TRAFFIC_ROWS, sizeof *t->rows);
 	t->others = t->total.messages;
 	if (t->rows == NULL)
@@ -311,10 +343,8 @@ join_causes(struct reading *x)
 static int
 read_reasons(struct reading *x, const char **error_r)
 {
-	const struct store_traffic_query q = {
-		.since = x->t->since, .until = x->t->until,
-		.by = STORE_TRAFFIC_REASON | STORE_TRAFFIC_VERDICT | STORE_TRAFFIC_APP,
-	};
+	const struct store_traffic_query q =
+		query(x, x->t->since, x->t->until, STORE_TRAFFIC_REASON | STORE_TRAFFIC_VERDICT | STORE_TRAFFIC_APP);
 	int rc;
 
 	x->causes = arena_array(x->t->arena, CAUSES_MAX, sizeof *x->causes);
@@ -363,9 +393,10 @@ static int
 read_steps(struct reading *x, const char **error_r)
 {
 	struct traffic *t = x->t;
-	struct store_traffic_query q = {.since = t->since, .until = t->until, .by = STORE_TRAFFIC_HOUR};
+	struct store_traffic_query q = query(x, t->since, t->until, STORE_TRAFFIC_HOUR);
 	int64_t first;
 
+	q.brief = true;
 	q.step_ms = t->step_ms = step_for(t->until - t->since);
 	first = t->since - t->since % t->step_ms;
 	t->n_steps = (size_t)((t->until - first + t->step_ms - 1) / t->step_ms);
@@ -413,15 +444,16 @@ static int
 read_all(struct reading *x, const char **error_r)
 {
 	struct traffic *t = x->t;
-	int rc = read_reasons(x, error_r); /* with the totals */
+	bool is_short = x->want->rows_only;
+	int rc = is_short ? 0 : read_reasons(x, error_r); /* with the totals */
 
 	if (rc == 0)
 		rc = read_rows(x, error_r);
-	if (rc == 0)
+	if (rc == 0 && !is_short)
 		rc = read_steps(x, error_r);
-	if (rc == 0)
+	if (rc == 0 && !is_short && t->only[0] == '\0')
 		rc = store_reader_holding(x->r, keep_holding, t, error_r);
-	if (rc == 0)
+	if (rc == 0 && !is_short && t->only[0] == '\0')
 		rc = store_reader_reports(x->r, NULL, t->since, t->until, REPORTS_MAX, keep_reported, t, error_r);
 	if (rc == STORE_NO_DELIVERIES)
 		rc = 0;
@@ -447,12 +479,32 @@ set_range(struct traffic *t, int64_t since, int64_t until, int64_t now)
 struct traffic *
 traffic_read(struct store_reader *r, const char *by, int64_t since, int64_t until, int64_t now, const char **error_r)
 {
+	const struct traffic_want w = {.by = by};
+
+	return traffic_read_part(r, &w, since, until, now, error_r);
+}
+
+static void
+set_only(struct traffic *t, const struct traffic_want *w)
+{
+	const char *name = "";
+
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (kinds[i].by == w->only)
+			name = arena_printf(t->arena, "%s %s", kinds[i].name, w->name[0] == '\0' ? kinds[i].none : w->name);
+	t->only = !w->unsigned_only ? name : arena_printf(t->arena, "%s%sunsigned", name, name[0] == '\0' ? "" : ", ");
+}
+
+struct traffic *
+traffic_read_part(struct store_reader *r, const struct traffic_want *w, int64_t since, int64_t until, int64_t now, const char **error_r)
+{
 	struct traffic *t = calloc(1, sizeof *t);
-	struct reading x = {.t = t, .r = r, .by = traffic_by(by)};
+	struct reading x = {.t = t, .r = r, .by = traffic_by(w->by), .want = w};
 
 	*error_r = "memory is short";
 	if (t != NULL && (t->arena = arena_new(0)) != NULL) {
-		t->by = by;
+		t->by = w->by;
+		set_only(t, w);
 		set_range(t, since, until, now);
 		if (read_all(&x, error_r) == 0)
 			return t;

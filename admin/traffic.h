@@ -48,6 +48,7 @@ struct traffic {
 	int64_t since, until, before; /* wall time; the range before is from `before` to `since` */
 	bool is_open;             /* the last hour is not over */
 	const char *by;
+	const char *only;         /* "method direct-send, unsigned": what part it is of, "" for all */
 	struct store_traffic total, total_before;
 	struct traffic_row *rows; /* most messages first */
 	size_t n_rows;
@@ -58,10 +59,11 @@ struct traffic {
 	struct traffic_step *steps; /* all of the range, empty ones too */
 	size_t n_steps;
 	int64_t step_ms;
-	/* Of the reports that came in the range; the last one is for all that find no room. */
+	/* Of the reports that came in the range; the last one is for all that find no room. Not told of a part. */
 	struct traffic_reported reported[TRAFFIC_REPORTED];
 	size_t n_reported;
-	uint64_t waiting, kept;   /* messages that the MTA holds now: for a limit, and until somebody lets them go */
+	/* Messages that the MTA holds now: for a limit, and until somebody lets them go. Likewise. */
+	uint64_t waiting, kept;
 };
 
 /* The enum store_traffic_by of a name, 0 for none. */
@@ -71,6 +73,18 @@ unsigned traffic_by(const char *name);
  * NULL with a static text. */
 struct traffic *traffic_read(struct store_reader *r, const char *by, int64_t since, int64_t until, int64_t now,
 			     const char **error_r);
+
+/* The same, of a part. */
+struct traffic_want {
+	const char *by;
+	unsigned only;            /* of enum store_traffic_by, 0 for all: what is named so alone */
+	const char *name;
+	bool unsigned_only;       /* what left without a signature */
+	bool without_before;      /* the range before is not looked at */
+	bool rows_only;           /* that, and neither reasons nor times nor what the MTA holds */
+};
+struct traffic *traffic_read_part(struct store_reader *r, const struct traffic_want *w, int64_t since, int64_t until, int64_t now,
+				  const char **error_r);
 void traffic_free(struct traffic **t);
 
 /* What a name that is "" is shown as, and others as they are. */
@@ -84,6 +98,10 @@ const char *traffic_change(const struct traffic *t, uint64_t now, uint64_t befor
 
 /* What the owner of the app can do about it; "" for nothing. */
 const char *traffic_advice(const struct traffic_reason *r);
+
+/* Which method of sending would be the better one for who sends by this, and why; `outside`: how much of it to outside
+ * addresses was refused. "" where there is none. */
+const char *traffic_better_method(const char *method, uint64_t outside);
 
 /* Adds the report: a table of so many columns; JSON; a page of HTML. The latter two: 0, or -1 when
  * memory is short. */

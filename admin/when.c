@@ -14,6 +14,8 @@
 
 #include "base/text.h"
 
+#define DAY_MS INT64_C(86400000)
+
 static int
 parse_date(const char *s, int64_t *r)
 {
@@ -63,6 +65,10 @@ when_parse(const char *s, int64_t now_ms, int64_t *r)
 {
 	int64_t span;
 
+	if (strcmp(s, "today") == 0 || strcmp(s, "yesterday") == 0) {
+		*r = now_ms - now_ms % DAY_MS - (s[0] == 'y' ? DAY_MS : 0);
+		return 0;
+	}
 	if (strspn(s, "0123456789") == 4 && s[4] == '-')
 		return parse_date(s, r);
 	if (parse_span(s, &span) != 0)

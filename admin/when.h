@@ -11,7 +11,7 @@
 #define WHEN_SIZE 24
 
 /* "7d", "24h", "90m", "2 weeks": so long before `now`; or a date, "2026-11-17" or
- * "2026-11-17T08:30:00Z" (UTC). Milliseconds since 1970 in *r. 0, or -1 when it
+ * "2026-11-17T08:30:00Z" (UTC); "today", "yesterday": when that began (UTC). Milliseconds since 1970 in *r. 0, or -1 when it
  * is none of these. */
 int when_parse(const char *s, int64_t now_ms, int64_t *r);
 

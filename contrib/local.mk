@@ -7,5 +7,5 @@ EXTRA_DIST += contrib/quickstart contrib/quickstart.py
 EXTRA_DIST += contrib/prometheus/postern.rules.yml contrib/prometheus/postern-dashboard.json
 EXTRA_DIST += contrib/systemd/postern-metrics.service contrib/systemd/postern-metrics.timer
 EXTRA_DIST += contrib/systemd/postern-summary.service contrib/systemd/postern-summary.timer
-EXTRA_DIST += contrib/systemd/postern-follow.service contrib/systemd/postern-notify.service contrib/systemd/postern-release.service
+EXTRA_DIST += contrib/systemd/postern-dashboard.service contrib/systemd/postern-follow.service contrib/systemd/postern-notify.service contrib/systemd/postern-release.service
 EXTRA_DIST += contrib/postfix/postern-reply-filter

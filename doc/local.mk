@@ -8,6 +8,7 @@ dist_guide_DATA = \
 	doc/guide/README.md \
 	doc/guide/asking.md \
 	doc/guide/audit.md \
+	doc/guide/dashboard.md \
 	doc/guide/delivery.md \
 	doc/guide/dkim.md \
 	doc/guide/failures.md \
@@ -19,6 +20,7 @@ dist_guide_DATA = \
 	doc/guide/odd-messages.md \
 	doc/guide/policy.md \
 	doc/guide/postfix.md \
+	doc/guide/questions.md \
 	doc/guide/refusals.md \
 	doc/guide/relays.md \
 	doc/guide/reports.md \

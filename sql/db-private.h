@@ -15,6 +15,7 @@ struct db_ops {
 	struct db *(*open)(const char *url, enum db_use use, int64_t ms, struct db_failure *failure_r);
 	void (*close)(struct db *d);
 	void (*deadline)(struct db *d, int64_t ms);   /* NULL: calls do not wait for others */
+	void (*interrupt_after)(struct db *d, int64_t ms); /* NULL: deadline does it */
 	int (*exec)(struct db *d, const char *sql);
 	struct db_query *(*prepare)(struct db *d, const char *sql, bool is_large);
 	void (*finalize)(struct db_query *q);

@@ -63,6 +63,13 @@ db_deadline(struct db *d, int64_t ms)
 		d->ops->deadline(d, ms);
 }
 
+void
+db_interrupt_after(struct db *d, int64_t ms)
+{
+	if (d->ops->interrupt_after != NULL)
+		d->ops->interrupt_after(d, ms);
+}
+
 int
 db_exec(struct db *d, const char *sql)
 {

@@ -73,6 +73,10 @@ void db_shown_url(const char *url, char *shown_r, size_t size);
  * ignores it. */
 void db_deadline(struct db *d, int64_t ms);
 
+/* From now on what is read may take `ms` milliseconds, whatever it works on; then it is DB_FAILED, and what is
+ * asked next. For readers; on a server db_deadline() does it. */
+void db_interrupt_after(struct db *d, int64_t ms);
+
 /* Runs statements that return nothing and have no placeholders, separated by ";".
  * Those outside of BEGIN and COMMIT are one transaction in PostgreSQL, and one each in
  * SQLite. 0, or -1 (db_error()). */

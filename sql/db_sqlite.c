@@ -6,16 +6,20 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sql/db-private.h"
 
 #define BUSY_MS 2000
+/* A look at the clock after so many steps of SQLite's machine. */
+#define STEPS 20000
 #define SCHEME "sqlite:"
 
 struct sqlite {
 	struct db db;
 	sqlite3 *handle;
 	int failure;              /* the last failed result, SQLITE_OK for none */
+	int64_t end_ms;           /* of reading, by the monotonic clock */
 	bool has_sent_failed;     /* what was sent has failed, and was not told yet */
 };
 
@@ -40,6 +44,7 @@ static const struct failure {
 	{SQLITE_IOERR, true, "the disk does not read or write; look at the system's log"},
 	{SQLITE_NOMEM, false, "memory is short"},
 	{SQLITE_CONSTRAINT, false, "a row of this key is there already, or a value is not one that the tables take"},
+	{SQLITE_INTERRUPT, false, "the answer takes too long; ask for less time"},
 	{SQLITE_SCHEMA, true, "the tables are not those of Postern"},
 };
 
@@ -147,6 +152,30 @@ tell_sent(struct sqlite *d)
 
 	d->has_sent_failed = false;
 	return has_failed;
+}
+
+static int64_t
+monotonic_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int
+is_over(void *context)
+{
+	const struct sqlite *d = context;
+
+	return monotonic_ms() >= d->end_ms;
+}
+
+static void
+interrupt_after(struct db *d, int64_t ms)
+{
+	own(d)->end_ms = monotonic_ms() + ms;
+	sqlite3_progress_handler(own(d)->handle, STEPS, is_over, d);
 }
 
 static int
@@ -270,7 +299,8 @@ changes(const struct db *d)
 }
 
 const struct db_ops db_sqlite_ops = {
-	.dialect = DB_SQLITE, .schemes = { SCHEME }, .open = open_file, .close = close_file, .exec = exec,
+	.dialect = DB_SQLITE, .schemes = { SCHEME }, .open = open_file, .close = close_file,
+	.interrupt_after = interrupt_after, .exec = exec,
 	.prepare = prepare, .finalize = finalize, .bind_text = bind_text, .bind_int = bind_int, .step = step,
 	.reset = reset, .send = send_statement, .flush = flush, .rollback = rollback, .text = text, .number = number,
 	.changes = changes, .in_transaction = in_transaction, .error = error, .is_lost = is_lost,

@@ -17,7 +17,7 @@ libsql_a_SOURCES = \
 	sql/doubt.c sql/doubt.h \
 	sql/held.c \
 	sql/hours.c sql/hours.h \
-	sql/read-private.h sql/read_limits.c sql/read_traffic.c \
+	sql/read-private.h sql/read_latest.c sql/read_limits.c sql/read_traffic.c \
 	sql/postgres.c \
 	sql/operator.c sql/operator.h \
 	sql/prune.c \

@@ -1,8 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 The Postern authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Between the readers: read.c, read_held.c, read_limits.c, read_reports.c, read_summary.c, read_trace.c, read_traffic.c,
- * read_upstream.c. For those only.
+ * Between the readers, read*.c. For those only.
  */
 #ifndef POSTERN_SQL_READ_PRIVATE_H
 #define POSTERN_SQL_READ_PRIVATE_H
@@ -12,6 +11,7 @@
 struct reader {
 	struct db *db;
 	char *deliveries;         /* their URL, which is the store's own on a server */
+	int64_t end_ms;           /* of all reading, by clock_system()'s boot clock; 0: none */
 	bool has_deliveries;      /* their file is attached */
 };
 
@@ -24,8 +24,21 @@ extern const char *const schema_deliveries[DELIVERIES_VERSION];
 /* Whether a tenant is among ",contoso,fabrikam,". */
 bool deliveries_is_of(const char *next_hop_of, const char *tenant);
 
-/* The statements of a trace and of a summary, for the test that looks at their plans. */
-extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[], trace_reports[], reports_in_range[];
+/* The columns of a delivery, from the first on; next_hop_of is held against the tenant's name. */
+#define DELIVERY_COLUMNS \
+	"recipient, original, status, dsn, next_hop, tls, reply, queue_id, instance, next_hop_of, first_time, time, delay_ms," \
+	" attempts, closed"
+#define DELIVERY_COLUMN_COUNT 15
+void reader_read_delivery(struct db_query *q, const char *tenant, struct store_delivery *d);
+
+/* The statements of store_reader_traffic(), _newest() and _latest(), put together, for the test that looks at their plans. */
+struct text;
+void traffic_statement(const struct store_traffic_query *what, struct text *t);
+void newest_statement(const struct store_traffic_query *what, int rows, struct text *t);
+void latest_statement(const struct store_latest *what, struct text *t);
+
+/* The statements of a trace, of lists and of a summary, for the test that looks at their plans. */
+extern const char trace_by_queue_id[], trace_by_address[], trace_deliveries[], trace_reports[], reports_in_range[], latest_replies[];
 extern const char summary_senders[], summary_clients[], summary_answers[];
 
 /* The connection, with the time anew that a server has for one call. */

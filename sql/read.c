@@ -32,11 +32,31 @@ sqlite_read_clock(struct db *db, struct limit_clock *c)
 	db_finalize(&q);
 }
 
+/* How long the next step may take. */
+static int64_t
+step_ms(const struct reader *r)
+{
+	const struct clock *c = clock_system();
+	int64_t left = r->end_ms == 0 ? STEP_MS : r->end_ms - c->boot_ms(c->context);
+
+	return left > STEP_MS ? STEP_MS : left < 1 ? 1 : left;
+}
+
 struct db *
 reader_db(struct reader *r)
 {
-	db_deadline(r->db, STEP_MS);
+	db_deadline(r->db, step_ms(r));
 	return r->db;
+}
+
+void
+reader_patience(void *reader, int64_t ms)
+{
+	const struct clock *c = clock_system();
+	struct reader *r = reader;
+
+	r->end_ms = c->boot_ms(c->context) + ms;
+	db_interrupt_after(r->db, ms);
 }
 
 void
@@ -133,9 +153,9 @@ reader_peek(void *reader, const struct clock *clock, struct charge *charges, siz
 
 /* The next row of many, each of which may take its time. */
 static enum db_result
-next(struct db *db, struct db_query *q)
+next(struct reader *r, struct db_query *q)
 {
-	db_deadline(db, STEP_MS);
+	(void)reader_db(r);
 	return db_step(q);
 }
 
@@ -332,7 +352,7 @@ reader_messages(void *reader, const struct store_range *range,
 	enum db_result rc = DB_DONE;
 	int result = prepare_reading(reader_db(r), range, &x);
 
-	while (result == 0 && (rc = next(r->db, x.message)) == DB_ROW) {
+	while (result == 0 && (rc = next(r, x.message)) == DB_ROW) {
 		arena_reset(x.arena);
 		x.record = (struct record){0};
 		read_message(x.message, &x.record);
@@ -391,7 +411,7 @@ reader_refusals(void *reader, const struct store_range *range, bool at_end,
 		db_bind_int(q, &i, range->until);
 		db_bind_int(q, &i, at_end);
 	}
-	while (result == 0 && (rc = next(r->db, q)) == DB_ROW) {
+	while (result == 0 && (rc = next(r, q)) == DB_ROW) {
 		read_refusal(q, &f);
 		result = each(context, &f, (uint64_t)db_int(q, REFUSAL_TEXTS + 2), db_int(q, REFUSAL_TEXTS + 3));
 	}

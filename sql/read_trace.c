@@ -34,10 +34,8 @@ const char trace_by_address[] =
 	NEWEST("1 AS refused FROM refusals f", "sender = ?1" REFUSED_ALONE, "last_time") " UNION "
 	NEWEST("1 AS refused FROM refusals f", "recipient = ?1" REFUSED_ALONE, "last_time") ORDER;
 const char trace_deliveries[] =
-	"SELECT recipient, original, status, dsn, next_hop, tls, reply, queue_id, instance, next_hop_of, first_time, time, delay_ms,"
-	" attempts, closed FROM deliveries WHERE relay = ?1 AND queue_id = ?2 AND origin_id = queue_id AND first_time + 999 >= ?3 AND first_time + 999 < ?4"
-	" UNION ALL SELECT recipient, original, status, dsn, next_hop, tls, reply, queue_id, instance, next_hop_of, first_time, time,"
-	" delay_ms, attempts, closed FROM deliveries WHERE relay = ?1 AND origin_id = ?2 AND origin_id <> queue_id AND first_time + 999 >= ?3"
+	"SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE relay = ?1 AND queue_id = ?2 AND origin_id = queue_id AND first_time + 999 >= ?3 AND first_time + 999 < ?4"
+	" UNION ALL SELECT " DELIVERY_COLUMNS " FROM deliveries WHERE relay = ?1 AND origin_id = ?2 AND origin_id <> queue_id AND first_time + 999 >= ?3"
 	" AND first_time + 999 < ?4 ORDER BY 11, 1, 12";
 _Static_assert(SLACK_MS == 999, "as in the statement and in the views");
 
@@ -145,8 +143,8 @@ deliveries_is_of(const char *next_hop_of, const char *tenant)
 	return false;
 }
 
-static void
-read_delivery(struct db_query *q, const char *tenant, struct store_delivery *d)
+void
+reader_read_delivery(struct db_query *q, const char *tenant, struct store_delivery *d)
 {
 	const char **const texts[] = {&d->recipient, &d->original, &d->status, &d->dsn, &d->next_hop, &d->tls, &d->reply, &d->queue_id,
 				      &d->instance, &d->next_hop_of};
@@ -185,7 +183,7 @@ reader_deliveries(void *reader, const struct record *m, int (*each)(void *contex
 	while (result == 0 && (rc = db_step(q)) == DB_ROW) {
 		struct store_delivery d;
 
-		read_delivery(q, m->tenant, &d);
+		reader_read_delivery(q, m->tenant, &d);
 		result = each(context, &d);
 	}
 	if (rc == DB_FAILED)

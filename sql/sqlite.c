@@ -372,5 +372,7 @@ const struct store_ops store_sqlite_ops = {
 	.reader_reports = reader_reports, .reader_followed = reader_followed,
 	.reader_counters = reader_counters, .reader_spenders = reader_spenders, .reader_boosts = reader_boosts,
 	.reader_traffic = reader_traffic, .reader_holding = reader_holding, .reader_seen = reader_seen, .reader_answers = reader_answers,
+	.reader_newest = reader_newest, .reader_latest = reader_latest, .reader_replies = reader_replies,
+	.reader_patience = reader_patience,
 	.reader_events = reader_events, .reader_last_event = reader_last_event,
 };

@@ -122,6 +122,15 @@ struct store_ops {
 	int (*reader_traffic)(void *reader, const struct store_traffic_query *what,
 			      int (*each)(void *context, const struct store_traffic *t), void *context,
 			      const char **error_r);
+	int (*reader_newest)(void *reader, const struct store_traffic_query *what, int rows, int64_t *since_r,
+			     const char **error_r);
+	int (*reader_latest)(void *reader, const struct store_latest *what,
+			     int (*each)(void *context, const struct store_found *found), void *context,
+			     const char **error_r);
+	int (*reader_replies)(void *reader, int64_t since, int64_t until, int max,
+			      int (*each)(void *context, const struct store_reply *reply), void *context,
+			      const char **error_r);
+	void (*reader_patience)(void *reader, int64_t ms);
 	int (*reader_holding)(void *reader, int (*each)(void *context, const struct store_holding *h),
 			      void *context, const char **error_r);
 	int (*reader_seen)(void *reader, const struct store_seen_query *what,
@@ -177,6 +186,12 @@ int reader_boosts(void *reader, const struct clock *clock,
 		const char **error_r);
 int reader_traffic(void *reader, const struct store_traffic_query *what,
 		int (*each)(void *context, const struct store_traffic *t), void *context, const char **error_r);
+int reader_newest(void *reader, const struct store_traffic_query *what, int rows, int64_t *since_r, const char **error_r);
+int reader_latest(void *reader, const struct store_latest *what, int (*each)(void *context, const struct store_found *found),
+		void *context, const char **error_r);
+int reader_replies(void *reader, int64_t since, int64_t until, int max,
+		int (*each)(void *context, const struct store_reply *reply), void *context, const char **error_r);
+void reader_patience(void *reader, int64_t ms);
 int reader_holding(void *reader, int (*each)(void *context, const struct store_holding *h),
 		void *context, const char **error_r);
 int reader_seen(void *reader, const struct store_seen_query *what, int (*each)(void *context, const struct store_seen *s),

@@ -374,6 +374,33 @@ store_reader_answers(struct store_reader *r, int64_t since, int64_t until,
 }
 
 int
+store_reader_newest(struct store_reader *r, const struct store_traffic_query *what, int rows, int64_t *since_r,
+		    const char **error_r)
+{
+	return r->ops->reader_newest(r->reader, what, rows, since_r, error_r);
+}
+
+int
+store_reader_latest(struct store_reader *r, const struct store_latest *what,
+		    int (*each)(void *context, const struct store_found *found), void *context, const char **error_r)
+{
+	return r->ops->reader_latest(r->reader, what, each, context, error_r);
+}
+
+int
+store_reader_replies(struct store_reader *r, int64_t since, int64_t until, int max,
+		     int (*each)(void *context, const struct store_reply *reply), void *context, const char **error_r)
+{
+	return r->ops->reader_replies(r->reader, since, until, max, each, context, error_r);
+}
+
+void
+store_reader_patience(struct store_reader *r, int64_t ms)
+{
+	r->ops->reader_patience(r->reader, ms);
+}
+
+int
 store_reader_holding(struct store_reader *r, int (*each)(void *context, const struct store_holding *h),
 		     void *context, const char **error_r)
 {

@@ -462,7 +462,11 @@ struct store_traffic_query {
 	int64_t since, until;     /* wall time, milliseconds; from roll-ups the hours that began in between */
 	bool ever;                /* all time instead, what is pruned too; not by hour, sender or client */
 	unsigned by;              /* of enum store_traffic_by; 0: one sum */
+	unsigned only;            /* one of enum store_traffic_by but hour and signing, or 0: of it what is named so alone */
+	const char *name;
+	bool unsigned_only;       /* what was accepted or held and left without a signature */
 	int64_t step_ms;          /* by hour: how many hours are one, as milliseconds since 1970 are divided; 0: one */
+	bool brief;               /* only messages, those by verdict, first and last, which is quicker; the others are 0 */
 	int max;                  /* how many sums, 0: all; by hour the first, otherwise those with most messages */
 };
 
@@ -488,6 +492,43 @@ struct store_traffic {
 int store_reader_traffic(struct store_reader *r, const struct store_traffic_query *what,
 			 int (*each)(void *context, const struct store_traffic *t), void *context,
 			 const char **error_r);
+
+/* Since when the newest `rows` messages of the range are, and as many counted refusals; *since_r is 0
+ * where there are fewer. What is asked of an app's or a sender's alone counts those; of anything else, all. So that a
+ * query over rows can be held in bounds. 0, or -1 with a static text. */
+int store_reader_newest(struct store_reader *r, const struct store_traffic_query *what, int rows, int64_t *since_r,
+			const char **error_r);
+
+/* Messages and counted refusals of a kind, before a place in their order. */
+struct store_latest {
+	unsigned only;            /* as above; */
+	const char *name;
+	bool unsigned_only, stopped_only; /* neither accepted nor discarded */
+	int64_t since, until;     /* wall time, milliseconds: what came at `until` itself too, where ... */
+	const char *before_id;    /* ... its id is before this; "" for none of it */
+	int max;                  /* the newest of them */
+};
+
+/* Calls `each` for them, the newest first. Likewise. */
+int store_reader_latest(struct store_reader *r, const struct store_latest *what,
+			int (*each)(void *context, const struct store_found *found), void *context,
+			const char **error_r);
+
+/* What the MTA's log tells of a recipient, with the message: "" where the audit does not have it, or where
+ * it was sent, for that is not looked up. */
+struct store_reply {
+	struct store_delivery d;
+	const char *message_id, *app, *tenant, *sender;
+};
+
+/* Calls `each` for the newest `max` recipients whose last word came in the range, the newest first. Likewise, or
+ * STORE_NO_DELIVERIES. */
+int store_reader_replies(struct store_reader *r, int64_t since, int64_t until, int max,
+			 int (*each)(void *context, const struct store_reply *reply), void *context,
+			 const char **error_r);
+
+/* From now on all that is read may take so long together; then it fails, and whatever is asked next. */
+void store_reader_patience(struct store_reader *r, int64_t ms);
 
 /* How many messages of an app the MTA of a relay holds, by state (see struct store_held). */
 struct store_holding {

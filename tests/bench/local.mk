@@ -6,13 +6,13 @@
 # they run. `make bench-store` measures the store alone. None is part of make check.
 # BENCH_FLAGS: see tests/bench/run.py --help, tests/bench/store.py --help. What
 # rules cost: tests/bench/rules.py BUILD-FOLDER. Questions and export over a large audit:
-# tests/bench/audit.py. The follower beside pflogsumm: tests/bench/follow.py.
+# tests/bench/audit.py; the pages of the dashboard: tests/bench/dashboard.py. The follower beside pflogsumm: tests/bench/follow.py.
 
 EXTRA_PROGRAMS += tests/bench/milter-load
 tests_bench_milter_load_SOURCES = tests/bench/milter-load.c tests/bench/load.h tests/bench/wire.c
 tests_bench_milter_load_CFLAGS = $(AM_CFLAGS) $(MILTER_CFLAGS)
-EXTRA_DIST += tests/bench/audit.py tests/bench/burst.py tests/bench/follow.py tests/bench/store.py tests/bench/run.py tests/bench/learn.py tests/bench/rules.py
-CLEANFILES += tests/bench/milter-load tests/bench/regex tests/bench/store tests/bench/audit.py
+EXTRA_DIST += tests/bench/audit.py tests/bench/burst.py tests/bench/dashboard.py tests/bench/follow.py tests/bench/store.py tests/bench/run.py tests/bench/learn.py tests/bench/rules.py
+CLEANFILES += tests/bench/milter-load tests/bench/regex tests/bench/store
 
 EXTRA_PROGRAMS += tests/bench/regex
 tests_bench_regex_SOURCES = tests/bench/regex.c

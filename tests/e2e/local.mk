@@ -24,7 +24,6 @@ EXTRA_DIST += \
 	tests/lib/postgres.py \
 	tests/lib/posterntest.py \
 	tests/lib/relay.py \
-	tests/lib/reports.py \
-	tests/lib/schema.py \
+	tests/lib/chromium.py tests/lib/dashboard_rows.py tests/lib/reports.py tests/lib/schema.py \
 	tests/lsan.supp \
 	tests/run

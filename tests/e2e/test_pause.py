@@ -208,7 +208,11 @@ class Paused(unittest.TestCase):
         answers = self.send(sender, [to], client)
         self.assertTrue(answers["data"].startswith("250"), answers)
         if wait:
-            pt.wait_for(lambda: self.pauses() != [], 20, "a pause after " + reply)
+            try:
+                pt.wait_for(lambda: self.pauses() != [], 30, "a pause after " + reply)
+            except TimeoutError as late:
+                with open(os.path.join(self.folder, "follow.log"), errors="replace") as f:
+                    raise TimeoutError("%s\n%s\n%s" % (late, f.read()[-2000:], self.postfix.log()[-3000:]))
             time.sleep(2.5)
         return answers["data"].split()[-1]
 

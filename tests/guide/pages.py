@@ -6,7 +6,7 @@ In each page, from the top: a policy in ```yaml is in force from there on, one t
 with "rules:" takes the place of the rules of the last; ```eml NAME is a saved message;
 ```diff is applied to the policy in force and makes new.yaml; the commands in ```console
 print exactly what stands below them; ```text below ```sql is what the query finds in the
-audit of a week (week.py). reports.md is told of the audit of asking.md. limits.md has a daemon (class LimitsPage), relays.md two and a server (class RelaysPage), learn.md an audit of its own (class LearnPage), so has summary.md (class SummaryPage), and so has asking.md, where ```text
+audit of a week (week.py). reports.md and questions.md are told of the audit of asking.md. limits.md has a daemon (class LimitsPage), relays.md two and a server (class RelaysPage), learn.md an audit of its own (class LearnPage), so has summary.md
 NAME.sql is the answer to that file of sql/queries (class AskingPage). Tables whose last column is Matches or Result are put to
 postern explain, a row at a time. And the JSON of simulate and explain ID has the members
 that postern(1) lists."""
@@ -27,6 +27,7 @@ import relayed
 import week
 import history  # noqa: E402: week knows where
 import posterntest  # noqa: E402
+import dashboard_rows  # noqa: E402
 import schema  # noqa: E402
 
 PAGES = ("rules.md", "simulate.md", "refusals.md")
@@ -409,6 +410,56 @@ class SummaryPage(Page):
                               env={**os.environ, "TZ": "UTC"}).stdout.decode().replace("\n-- \n", "\n--\n")
 
 
+class QuestionsPage(Page):
+    """The page of questions, asked of the audit of asking.md with what became of its mail; ID is the newest refusal of the printers. "..." as on
+    the page of limits, and within a line. Commands that are indented are run, and may find nothing."""
+
+    def __init__(self, name, build, folder):
+        super().__init__(name, build, folder, "")
+        self.db = sqlite3.connect(self.path("asked.db"))
+        self.id, = self.db.execute("SELECT id FROM refusals WHERE app = 'printers' ORDER BY last_time DESC LIMIT 1").fetchone()
+        rows = [{"queue_id": q or id, "time": t, "verdict": v} for id, q, t, v in self.db.execute("SELECT id, queue_id, time, verdict FROM messages WHERE app = 'crm' ORDER BY time DESC")]
+        self.deliveries(rows)
+
+    def deliveries(self, rows):
+        class Chance:
+            """The first three failed, in the order of REPLIES from its second on."""
+            n = 0
+
+            def random(self):
+                self.n += 1
+                return 1 if self.n <= 3 else 0
+
+            def choice(self, of):
+                return (of[1], of[1], of[0])[self.n - 1] if of is dashboard_rows.REPLIES else "bob@example.net"
+        dashboard_rows.add_deliveries(self.path("asked.db"), rows, Chance())
+
+    def run(self, words):
+        words = [self.id if w == "ID" else w for w in words]
+        words[0] = os.path.join(self.build, words[0])
+        return subprocess.run(words + ["-c", "postern.yaml"], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env={**os.environ, "COLUMNS": "100", "TZ": "UTC"}).stdout.decode()
+
+    def console(self, line, text):
+        for part in re.split(r"(?m)^# ", text)[1:]:
+            command, _, wanted = part.partition("\n")
+            said = self.run(shlex.split(command))
+            as_said = re.sub(r"\b%s\b" % self.id, "ID", said)
+            pattern = "".join(".*" if piece == "..." else re.escape(piece) if piece != "TIME" else "[0-9TZ:-]+" for piece in re.split(r"(\.\.\.|TIME)", wanted.strip()))
+            if not re.fullmatch(pattern, as_said.strip(), re.S):
+                fail(self.name, line, "%s prints\n%s" % (command, said))
+            counts["commands"] += 1
+
+    def read(self, lines):
+        super().read(lines)
+        for i, text in enumerate(lines):
+            if text.startswith("    postern "):
+                said = self.run(shlex.split(text))
+                if "usage:" in said or "postern: " in said:
+                    fail(self.name, i + 1, "%s prints\n%s" % (text, said))
+                counts["commands"] += 1
+
+
 class RelaysPage(Page):
     """The page on relays: a PostgreSQL server, and two daemons under its policy (relayed.py). ```pgpass PATH is a password
     file; systemctl stops and starts the server; ```text log and ```text reply stand in the log of the first, and in
@@ -554,6 +605,8 @@ def main():
         questions.end()
         with open(os.path.join(guide, "reports.md")) as f:
             Page("reports.md", build, asking, "").read(f.read().split("\n"))
+        with open(os.path.join(guide, "questions.md")) as f:
+            QuestionsPage("questions.md", build, asking).read(f.read().split("\n"))
     except RuntimeError as error:
         failed.append("asking.md: ... %s" % str(error)[-1000:])
     summed = os.path.join(folder, "summary")

@@ -95,8 +95,8 @@ class Database:
         self.db.close()
 
 
-def to_postgres(server, path):
-    """An SQLite audit in a new database of the server (postgres.py); its URL. Octets that are no UTF-8, which a server
+def to_postgres(server, path, also=(), deliveries=False):
+    """An SQLite audit in a new database of the server (postgres.py), with these tables also and the follower's file; its URL. Octets that are no UTF-8, which a server
     does not take, become U+FFFD each, as posternd has them."""
     name = server.fresh()
     server.psql(database=name, text=(
@@ -105,7 +105,11 @@ def to_postgres(server, path):
     db = sqlite3.connect(path)
     db.text_factory = lambda octets: "".join(c if not "\udc80" <= c <= "\udcff" else "\ufffd"
                                              for c in octets.decode("utf-8", "surrogateescape"))
-    for table in ("messages", "recipients", "signatures", "charges", "rule_matches", "refusals", "hours"):
+    tables = ("messages", "recipients", "signatures", "charges", "rule_matches", "refusals", "hours") + also
+    if deliveries:
+        db.execute("ATTACH ? AS follower", (path + "-deliveries",))
+        tables += ("deliveries", "upstream")
+    for table in tables:
         rows = db.execute("SELECT * FROM %s%s" % (table, " ORDER BY rowid" if table == "messages" else ""))
         text = io.StringIO()
         csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)

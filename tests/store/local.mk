@@ -26,6 +26,12 @@ tests_store_test_deliveries_SOURCES = tests/store/test_deliveries.c tests/lib/po
 tests_store_test_deliveries_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_store_test_deliveries_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/store/test_latest
+TESTS += tests/store/test_latest
+tests_store_test_latest_SOURCES = tests/store/test_latest.c
+tests_store_test_latest_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_store_test_latest_LDADD = libsql.a libbase.a $(SQLITE_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/store/test_operator
 TESTS += tests/store/test_operator
 tests_store_test_operator_SOURCES = tests/store/test_operator.c

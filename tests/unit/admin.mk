@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The Postern authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-dist_check_SCRIPTS += tests/unit/explain.sh tests/unit/export.py tests/unit/metrics.py tests/unit/report.py tests/unit/retries.py tests/unit/release.py tests/unit/top.py tests/unit/summary.py tests/unit/unhold.py
-TESTS += tests/unit/explain.sh tests/unit/export.py tests/unit/metrics.py tests/unit/report.py tests/unit/retries.py tests/unit/release.py tests/unit/top.py tests/unit/summary.py tests/unit/unhold.py
+dist_check_SCRIPTS += tests/unit/dashboard.py tests/unit/explain.sh tests/unit/export.py tests/unit/metrics.py tests/unit/report.py tests/unit/retries.py tests/unit/release.py tests/unit/top.py tests/unit/summary.py tests/unit/unhold.py
+TESTS += tests/unit/dashboard.py tests/unit/explain.sh tests/unit/export.py tests/unit/metrics.py tests/unit/report.py tests/unit/retries.py tests/unit/release.py tests/unit/top.py tests/unit/summary.py tests/unit/unhold.py
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_learn

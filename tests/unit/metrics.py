@@ -104,6 +104,10 @@ class Metrics(unittest.TestCase):
         followed.executemany("INSERT INTO delivery_counts VALUES (?, ?, ?, ?, ?, ?)", [
             ("r", "try", ",contoso,", "sent", "", 90), ("r", "try", ",contoso,", "bounced", "quota", 3), ("r", "try", ",a,b,", "deferred", "retry", 2),
             ("r", "try", "", "deferred", "none", 1), ("r", "report", "", "failed", "quota", 4), (HOSTILE, "file", "", "other", "", 7)])
+        now = int(time.time() * 1000)
+        followed.executemany("INSERT INTO upstream VALUES (?, ?, '', ?, 1, ?, 'no', ?, ?, 1, ?)", [
+            ("contoso", "", "tenant-quota", 86400000, now, now, 0), ("contoso", "@contoso.com", "relay-access-denied", 0, now, now, 0),
+            ("contoso", "", "tenant-blocked", 0, now - 9000000, now - 9000000, now), ("elsewhere", "", "tenant-blocked", 0, now, now, 0)])
         followed.execute("INSERT INTO follower_state VALUES ('r', 1720000000999, 61500)")
         followed.commit()
         followed.close()
@@ -148,7 +152,7 @@ class Metrics(unittest.TestCase):
             (("relay", "r"), ("tenant", "a,b"), ("status", "deferred"), ("class", "retry")): 2,
             (("relay", "r"), ("tenant", ""), ("status", "deferred"), ("class", "none")): 1})
         hostile = HOSTILE.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        for name, labels, n in (("upstream_reports_total", (("relay", "r"), ("action", "failed"), ("class", "quota")), 4),
+        for name, labels, n in (("upstream_pauses", (("tenant", "contoso"),), 2), ("upstream_reports_total", (("relay", "r"), ("action", "failed"), ("class", "quota")), 4),
                                 ("report_files_total", (("relay", hostile), ("kind", "other")), 7),
                                 ("follow_seen_timestamp_seconds", (("relay", "r"),), 1720000000), ("follow_behind_seconds", (("relay", "r"),), 61)):
             self.assertEqual(found["postern_" + name, labels], n, name)
@@ -213,6 +217,7 @@ tests:
       - {series: 'postern_upstream_reports_total{relay="r",action="failed",class="recipient"}', values: '0+9x180'}
       - {series: 'postern_follow_seen_timestamp_seconds{relay="r"}', values: '0+60x60 3600x120'}
       - {series: 'postern_follow_behind_seconds{relay="r"}', values: '0x180'}
+      - {series: 'postern_upstream_pauses{tenant="contoso"}', values: '0x60 1x120'}
     alert_rule_test:
       - {eval_time: 2h, alertname: PosternRefusals, exp_alerts: [{exp_labels: {severity: warning, app: crm}, exp_annotations: {
           summary: 'Mail of app crm is refused',
@@ -229,6 +234,10 @@ tests:
           summary: 'Exchange Online refuses mail of contoso (quota)',
           description: 'postern trace of a message in question says what it means and who must act.'}}]}
       - {eval_time: 2h, alertname: PosternReportedUndeliverable, exp_alerts: []}
+      - {eval_time: 1h, alertname: PosternPaused, exp_alerts: []}
+      - {eval_time: 2h, alertname: PosternPaused, exp_alerts: [{exp_labels: {severity: critical, tenant: contoso}, exp_annotations: {
+          summary: 'Mail of contoso waits because Exchange Online refuses it',
+          description: 'postern pause says what was said, who must act, and until when; postern pause lift lets the mail go.'}}]}
       - {eval_time: 1h, alertname: PosternFollowBehind, exp_alerts: []}
       - {eval_time: 2h, alertname: PosternFollowBehind, exp_alerts: [{exp_labels: {severity: warning, relay: r}, exp_annotations: {
           summary: 'postern follow on r is away or behind',

@@ -114,7 +114,7 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.attributes += attrs
-        if tag not in ("meta", "rect"):
+        if tag not in ("meta", "rect", "line"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -169,6 +169,27 @@ class Report:
                 self.assertEqual(len(said["times"]), 24)
                 self.assertEqual(sum(r["messages"] for r in said["reasons"]), total["messages"] - total["accepted"])
 
+    def test_of_a_part(self):
+        since = BEGAN + 24 * HOUR
+        unsigned = [(row, n) for row, n in self.facts if row["verdict"] in ("accept", "hold") and row["signing"] != "signed"]
+        parts = [(("--only", "%s=%s" % (what, name)), [f for f in self.facts if text_of(f[0].get(what, "")) == name]) for what, name in (
+            ("app", "crm"), ("app", ""), ("app", "<b>printers</b>"), ("department", "Sales <&>"), ("tenant", "contoso"), ("method", "direct-send"), ("reason", "unknown-client"),
+            ("client", "10.0.0.9"), ("client", "10.0.0.1"), ("sender", "crm@contoso.com"), ("sender", ""), ("sender", HOSTILE[0]), ("relay", "relay1"))]
+        parts += [(("--unsigned",), unsigned), (("--unsigned", "--only", "app=crm"), [f for f in unsigned if f[0]["app"] == "crm"]),
+                  (("--unsigned", "--only", "client=10.0.0.1"), [f for f in unsigned if f[0]["client"] == "10.0.0.1"])]
+        for words, facts in parts:
+            for by in ("app", "client", "reason"):
+                with self.subTest(words, by=by):
+                    said = json.loads(self.report("--since", SINCE, "--until", UNTIL, "--by", by, "--json", *words))
+                    expected = sums(facts, since, since + 24 * HOUR, by)
+                    self.assertEqual({r["name"]: {k: r[k] for k in ("messages", "accepted", "rejected", "unsigned", "external", "bytes")} for r in said["rows"]},
+                                     {name: {k: s[k] for k in ("messages", "accepted", "rejected", "unsigned", "external", "bytes")} for name, s in expected.items()})
+                    self.assertEqual(said["total"]["messages"], sum(s["messages"] for s in expected.values()))
+                    self.assertEqual(said["total_before"]["messages"], sums(facts, since - 24 * HOUR, since, None).get("", {"messages": 0})["messages"])
+                    self.assertEqual(sum(t["accepted"] for t in said["times"]), said["total"]["accepted"])
+        self.assertIn("Mail (method direct-send, unsigned) from", self.report("--only", "method=direct-send", "--unsigned"))
+        self.assertIn("<p>app &lt;b&gt;printers&lt;/b&gt;</p>", self.report("--only", "app=<b>printers</b>", "--html", "-"))
+
     def test_reasons_say_whose_and_what_to_do(self):
         said = json.loads(self.report("--since", SINCE, "--until", UNTIL, "--json"))
         reason = [r for r in said["reasons"] if r["reason"] == "from-not-allowed"][0]
@@ -218,10 +239,10 @@ class Report:
                 text = self.report("--since", SINCE, "--until", UNTIL, "--by", by, "--html", "-")
                 page = Page(text)
                 self.assertEqual(page.open, [])
-                self.assertLessEqual(page.tags, set("html head meta title style body h1 h2 p dl div dt dd small svg g rect ul li span details "
-                                                    "summary table tr th td".split()))
+                self.assertLessEqual(page.tags, set("html head meta title style body h1 h2 p dl div dt dd small svg g rect line desc ol ul li span details "
+                                                    "summary table caption tr th td".split()))
                 names = {name for name, _ in page.attributes}
-                self.assertLessEqual(names, set("lang charset name content http-equiv class viewbox preserveaspectratio role aria-label aria-hidden "
+                self.assertLessEqual(names, set("lang charset name content http-equiv class viewbox preserveaspectratio role aria-labelledby aria-describedby id x1 x2 y1 y2 aria-hidden "
                                                 "x y width height scope tabindex colspan".split()))
                 self.assertIsNone(re.search(r"https?:|src=|href|url\(|@import|javascript:", re.sub(r"&[a-z#0-9]+;[^<]*", "", text)))
                 self.assertNotIn("\x1b", text)
@@ -261,9 +282,15 @@ class Report:
             self.assertLessEqual(len(said["times"]), 72)
             self.assertGreater(len(said["times"]), 20)
 
+    def test_days_have_names(self):
+        today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT00:00:00Z")
+        said = json.loads(self.report("--since", "yesterday", "--until", "today", "--json"))
+        self.assertEqual(said["until"], today)
+        self.assertEqual(datetime.datetime.fromisoformat(today[:-1]) - datetime.datetime.fromisoformat(said["since"][:-1]), datetime.timedelta(days=1))
+
     def test_wrong_command_lines(self):
         for words, because in ((("--by", "colour"), "--by takes one of app"), (("--since", "soon"), "--since takes"), (("nothing",), "no such report"),
-                               (("--json", "--html", "x"), "two reports"), (("--since", "2026-11-22", "--until", "2026-11-21"), "not before")):
+                               (("--json", "--html", "x"), "two reports"), (("--only", "app"), "--only takes"), (("--only", "colour=red"), "--only takes"), (("--since", "2026-11-22", "--until", "2026-11-21"), "not before")):
             self.assertIn(because, self.report(*words, status=2))
         self.assertIn("No such file", run("--database", "sqlite:/nonexistent/x", status=1))
 
