@@ -482,6 +482,112 @@ an_older_file_is_brought_up(void **state)
 	end();
 }
 
+/* ---- what stops mail upstream */
+
+static void
+said(const char *sender, const char *keyword, bool every_relay, bool external_only, int64_t time)
+{
+	const struct deliveries_said s = {
+		.tenant = "contoso", .sender = sender, .keyword = keyword, .reply = "550 no", .every_relay = every_relay,
+		.external_only = external_only, .time = time, .wait_ms = 10, .settle_ms = 60000, .old_ms = 1000000,
+	};
+
+	begin();
+	if (deliveries_said(d, &s) != 0)
+		fail_msg("%s", deliveries_error(d));
+	commit();
+}
+
+static void
+good(const char *tenant, const char *sender, bool is_external, int64_t time)
+{
+	begin();
+	if (deliveries_good(d, tenant, sender, is_external, time) != 0)
+		fail_msg("%s", deliveries_error(d));
+	commit();
+}
+
+static int
+tell_upstream(void *context, const struct store_upstream *u)
+{
+	size_t n = strlen(told);
+
+	(void)context;
+	assert_string_equal(u->tenant, "contoso");
+	assert_string_equal(u->reply, "550 no");
+	assert_int_equal(u->wait_ms, 10);
+	snprintf(told + n, sizeof told - n, "%s %s by %s%s %lld-%lld x%lld good %lld lifted %lld;", u->keyword, u->sender, u->relay,
+		 u->external_only ? " external" : "", (long long)u->since, (long long)u->said, (long long)u->times, (long long)u->good,
+		 (long long)u->lifted);
+	return 0;
+}
+
+static const char *
+upstream(void)
+{
+	char error[400] = "";
+	const char *why = "";
+	struct store_reader *r = store_reader_open(url, error, sizeof error);
+
+	told[0] = '\0';
+	if (r == NULL || store_reader_upstream(r, tell_upstream, NULL, &why) != 0)
+		fail_msg("%s%s", error, why);
+	store_reader_close(&r);
+	return told;
+}
+
+static void
+replies_that_stop_are_kept(void **state)
+{
+	(void)state;
+	assert_string_equal(upstream(), "");
+	good("contoso", "a@contoso.com", true, 900); /* there is nothing that it ends */
+	assert_string_equal(upstream(), "");
+	said("", "tenant-quota", true, true, 1000);
+	said("", "tenant-quota", true, true, 3000);
+	said("", "tenant-quota", true, true, 2000); /* another relay's line, later */
+	assert_string_equal(upstream(), "tenant-quota  by  external 1000-3000 x3 good 0 lifted 0;");
+	good("contoso", "a@contoso.com", false, 4000);
+	good("globex", "a@contoso.com", true, 4000);
+	assert_string_equal(upstream(), "tenant-quota  by  external 1000-3000 x3 good 0 lifted 0;");
+	good("contoso", "a@contoso.com", true, 5000);
+	good("contoso", "a@contoso.com", true, 4500);
+	assert_string_equal(upstream(), "tenant-quota  by  external 1000-3000 x3 good 5000 lifted 0;");
+	/* That success was under way already; after the next it begins anew. */
+	said("", "tenant-quota", true, true, 6000);
+	assert_string_equal(upstream(), "tenant-quota  by  external 1000-6000 x4 good 5000 lifted 0;");
+	good("contoso", "", true, 66000);
+	said("", "tenant-quota", true, true, 70000);
+	assert_string_equal(upstream(), "tenant-quota  by  external 70000-70000 x1 good 66000 lifted 0;");
+	said("", "tenant-quota", true, true, 1070001);
+	assert_string_equal(upstream(), "tenant-quota  by  external 1070001-1070001 x1 good 66000 lifted 0;");
+}
+
+static void
+successes_end_what_they_concern(void **state)
+{
+	(void)state;
+	said("@contoso.com", "relay-access-denied", false, true, 1000);
+	said("a@contoso.com", "daily-recipients", true, false, 1000);
+	good("contoso", "b@contoso.com", false, 2000);
+	good("contoso", "a@fabrikam.com", true, 3000);
+	good("contoso", "", true, 3000);
+	assert_string_equal(upstream(), "relay-access-denied @contoso.com by relay external 1000-1000 x1 good 0 lifted 0;"
+					"daily-recipients a@contoso.com by  1000-1000 x1 good 0 lifted 0;");
+	good("contoso", "a@contoso.com", false, 4000);
+	good("contoso", "b@contoso.com", true, 5000);
+	assert_string_equal(upstream(), "relay-access-denied @contoso.com by relay external 1000-1000 x1 good 5000 lifted 0;"
+					"daily-recipients a@contoso.com by  1000-1000 x1 good 4000 lifted 0;");
+	/* What an admin lifted, after it was said. */
+	sql("INSERT INTO acts (id, time, what, limit_name, key, applied_time) VALUES ('1', 1, 'resume', 'contoso', '@contoso.com', 999),"
+	    " ('2', 1, 'resume', 'contoso', 'a@contoso.com', 1500), ('3', 1, 'resume', 'contoso', '', 1600), ('4', 1, 'reset', 'contoso', '@contoso.com', 1700)");
+	assert_string_equal(upstream(), "relay-access-denied @contoso.com by relay external 1000-1000 x1 good 5000 lifted 0;"
+					"daily-recipients a@contoso.com by  1000-1000 x1 good 4000 lifted 1500;");
+	/* Old ones go. */
+	assert_int_equal(deliveries_prune(d, 1001, 10), 0);
+	assert_string_equal(upstream(), "");
+}
+
 static int
 keep_id(void *context, const struct store_found *f)
 {
@@ -707,6 +813,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(tries_are_counted), TEST(queue_ids_come_again), TEST(requeued_mail_keeps_its_message), TEST(what_is_given_up),
 		TEST(reports_are_joined), TEST(files_are_known), TEST(sums_only_grow), TEST(an_older_file_is_brought_up),
+		TEST(replies_that_stop_are_kept), TEST(successes_end_what_they_concern),
 		TEST(tls_is_the_connections), TEST(place_and_rows_are_one), TEST(old_rows_go), TEST(messages_are_found),
 		TEST(nobody_ever_wrote_any), TEST(a_summary_adds_up), TEST(statements_use_their_indexes), TEST(the_view_is_there),
 	};
