@@ -57,6 +57,8 @@ struct metrics {
 	const struct policy *policy;
 	uint64_t *paused;         /* of each tenant, how many pauses upstream */
 	bool is_followed;
+	struct store_timing timings[SERIES / 10];
+	size_t n_timings;
 };
 
 static void
@@ -240,6 +242,63 @@ add_decisions(struct metrics *m)
 	text_printf(&m->out, "postern_decision_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)n);
 	add_seconds(m, "postern_decision_seconds_sum", m->total.decide_us);
 	add_plain(m, "postern_decision_seconds_count", n);
+}
+
+/* ---- what posternd noted of itself */
+
+static int
+keep_timing(void *context, const struct store_timing *t)
+{
+	struct metrics *m = context;
+
+	if (m->n_timings < SERIES / 10) {
+		m->timings[m->n_timings] = *t;
+		m->timings[m->n_timings].relay = arena_string(m->arena, t->relay);
+		m->timings[m->n_timings++].what = arena_string(m->arena, t->what);
+	}
+	return 0;
+}
+
+static void
+add_histogram(struct metrics *m, const char *what, const char *name, const char *help)
+{
+	begin(m, name, "histogram", help);
+	for (size_t i = 0; i < m->n_timings; i++) {
+		const struct store_timing *t = &m->timings[i];
+		char bound[32];
+
+		if (strcmp(t->what, what) != 0)
+			continue;
+		for (int k = 0; k <= STORE_TRAFFIC_BUCKETS; k++) {
+			snprintf(bound, sizeof bound, "%g", k < STORE_TRAFFIC_BUCKETS ? (double)store_traffic_within_us[k] / 1e6 : 0);
+			text_printf(&m->out, "%s_bucket", name);
+			add_label(m, "{", "relay", t->relay);
+			add_label(m, ",", "le", k < STORE_TRAFFIC_BUCKETS ? bound : "+Inf");
+			end_labels(m, k < STORE_TRAFFIC_BUCKETS ? t->within[k] : t->count);
+		}
+		text_printf(&m->out, "%s_sum", name);
+		add_label(m, "{", "relay", t->relay);
+		text_printf(&m->out, "} %.6f\n", (double)t->sum_us / 1e6);
+		text_printf(&m->out, "%s_count", name);
+		add_label(m, "{", "relay", t->relay);
+		end_labels(m, t->count);
+	}
+}
+
+static void
+add_timings(struct metrics *m)
+{
+	if (m->n_timings == 0)
+		return;
+	add_histogram(m, "admit", "postern_admit_seconds", "How long a message waited until its row was written and its limits charged.");
+	add_histogram(m, "sign", "postern_sign_seconds", "How long signing a message took.");
+	begin(m, "postern_writer_queue", "gauge", "The most messages that waited at once to be written, in the ten seconds before they were counted last.");
+	for (size_t i = 0; i < m->n_timings; i++)
+		if (strcmp(m->timings[i].what, "admit") == 0) {
+			text_add(&m->out, "postern_writer_queue");
+			add_label(m, "{", "relay", m->timings[i].relay);
+			end_labels(m, m->timings[i].most);
+		}
 }
 
 /* ---- what stands now */
@@ -516,6 +575,8 @@ read_all(struct metrics *m, struct store_reader *r, const char **error_r)
 	if (rc == 0)
 		rc = store_reader_holding(r, keep_holding, m, error_r);
 	if (rc == 0)
+		rc = store_reader_timings(r, keep_timing, m, error_r);
+	if (rc == 0)
 		rc = store_reader_upstream(r, keep_paused, m, error_r);
 	if (rc == 0)
 		rc = store_reader_followed(r, keep_counted, m, error_r);
@@ -532,6 +593,7 @@ write_all(struct metrics *m, const struct policy *p, const char *file)
 	add_messages(m);
 	add_sums(m);
 	add_decisions(m);
+	add_timings(m);
 	add_held(m);
 	add_limits(m);
 	add_ages(m, p, file);

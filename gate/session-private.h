@@ -39,6 +39,7 @@ struct session {
 	const char *signing;
 	int64_t stripped;
 	int64_t spent_us;
+	int64_t sign_us;          /* of that, what signing took */
 	bool after_cr;            /* the last octet of the body so far was CR */
 	size_t line;              /* octets of the body's present line */
 	struct record record;

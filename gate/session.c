@@ -50,7 +50,7 @@ end_message(struct session *s)
 	s->n_signatures = 0;
 	s->signing = "";
 	s->stripped = 0;
-	s->spent_us = 0;
+	s->spent_us = s->sign_us = 0;
 	s->after_cr = false;
 	s->line = 0;
 	s->queue_id = "";
@@ -451,8 +451,12 @@ session_eoh(struct session *s)
 	begin_rules(s);
 	decide_header(&s->message);
 	end_rules(s);
-	if (s->message.sign && !message_is_refused(&s->message))
+	if (s->message.sign && !message_is_refused(&s->message)) {
+		int64_t signing = now_us();
+
 		signing_prepare(s);
+		s->sign_us += now_us() - signing;
+	}
 	s->spent_us += now_us() - began;
 }
 
@@ -493,6 +497,15 @@ scan_body(struct session *s, const char *p, size_t len)
 		b->longest_line = s->line - 1; /* its last octet may be a CR */
 }
 
+static void
+sign_body(struct session *s, const void *data, size_t len)
+{
+	int64_t began = now_us();
+
+	s->gate->signer->body(s->sign, data, len);
+	s->sign_us += now_us() - began;
+}
+
 bool
 session_body(struct session *s, const void *data, size_t len)
 {
@@ -513,7 +526,7 @@ session_body(struct session *s, const void *data, size_t len)
 	if (s->spool != NULL)
 		spool_add(s->spool, data, len);
 	else if (s->sign != NULL)
-		s->gate->signer->body(s->sign, data, len);
+		sign_body(s, data, len);
 	s->spent_us += now_us() - began;
 	return true;
 }
@@ -659,6 +672,17 @@ admit(struct session *s, const struct edit **edits_r)
 	return admitted(s, edits_r);
 }
 
+static void
+finish_signing(struct session *s)
+{
+	int64_t began = now_us();
+
+	signing_finish(s);
+	s->sign_us += now_us() - began;
+	if (s->gate->store != NULL && s->n_signatures > 0)
+		store_signed(s->gate->store, s->sign_us);
+}
+
 const struct reply *
 session_eom(struct session *s, const char *queue_id, const struct edit **edits_r)
 {
@@ -684,7 +708,7 @@ session_eom(struct session *s, const char *queue_id, const struct edit **edits_r
 	if (!message_is_refused(m) && already_over(s, NULL, &over))
 		limit_decide(m);
 	if (!message_is_refused(m) && m->decision.verdict != VERDICT_DISCARD)
-		signing_finish(s);
+		finish_signing(s);
 	s->spent_us += now_us() - began;
 	if (arena_failed(s->arena))
 		return fail(s, "out of memory at the end of the message");

@@ -21,7 +21,7 @@ libsql_a_SOURCES = \
 	sql/postgres.c \
 	sql/operator.c sql/operator.h \
 	sql/prune.c \
-	sql/read.c sql/read-private.h sql/read_held.c sql/read_reports.c sql/read_summary.c sql/read_trace.c sql/read_upstream.c \
+	sql/read.c sql/read-private.h sql/read_held.c sql/read_reports.c sql/read_summary.c sql/read_timings.c sql/read_trace.c sql/read_upstream.c \
 	sql/rehearsal.c \
 	sql/report.c sql/report.h \
 	sql/requests.c sql/requests.h \
@@ -69,7 +69,7 @@ dist_queries_DATA = \
 SCHEMA_TEXTS = sql/sqlite/001-initial.sql sql/sqlite/002-held.sql sql/sqlite/003-hours.sql sql/sqlite/004-trace.sql \
 	sql/sqlite/deliveries.sql sql/sqlite/deliveries-upstream.sql sql/sqlite/deliveries-reported.sql sql/sqlite/views.sql \
 	sql/postgres/002-initial.sql sql/postgres/003-hours.sql sql/postgres/004-deliveries.sql sql/postgres/005-upstream.sql \
-	sql/postgres/006-reported.sql sql/postgres/deliveries-view.sql sql/postgres/views.sql
+	sql/sqlite/007-timings.sql sql/postgres/006-reported.sql sql/postgres/007-timings.sql sql/postgres/deliveries-view.sql sql/postgres/views.sql
 BUILT_SOURCES += sql/schema-texts.h
 CLEANFILES += sql/schema-texts.h
 sql/schema-texts.h: $(SCHEMA_TEXTS)

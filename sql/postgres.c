@@ -875,7 +875,7 @@ postgres_peek(void *backend, struct charge *charges, size_t n)
 	.reader_count = reader_count, .reader_limit = reader_limit, .reader_policy = reader_policy, \
 	.reader_held = reader_held, .reader_left = reader_left, \
 	.reader_held_one = reader_held_one, .reader_find = reader_find, .reader_deliveries = reader_deliveries, \
-	.reader_upstream = reader_upstream, \
+	.reader_upstream = reader_upstream, .reader_timings = reader_timings, \
 	.reader_reports = reader_reports, .reader_followed = reader_followed, \
 	.reader_counters = reader_counters, .reader_spenders = reader_spenders, .reader_boosts = reader_boosts, \
 	.reader_traffic = reader_traffic, .reader_holding = reader_holding, .reader_seen = reader_seen, .reader_answers = reader_answers, \

@@ -108,6 +108,16 @@ static const char *const statements[STATEMENTS] = {
 	[LIMITS_CHANGED] = "SELECT scope, unit, period, key, changed_time, name, count FROM limits"
 		" WHERE changed_time > 0 AND (changed_time >= ? OR boost_until > ?)",
 	[HOURS_ADD] = HOURS_SQL,
+	[TIMING_ADD] = "INSERT INTO timings VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (relay, what) DO UPDATE SET"
+		" count = timings.count + excluded.count, sum_us = timings.sum_us + excluded.sum_us,"
+		" within_0 = timings.within_0 + excluded.within_0,"
+		" within_1 = timings.within_1 + excluded.within_1,"
+		" within_2 = timings.within_2 + excluded.within_2,"
+		" within_3 = timings.within_3 + excluded.within_3,"
+		" within_4 = timings.within_4 + excluded.within_4,"
+		" within_5 = timings.within_5 + excluded.within_5,"
+		" within_6 = timings.within_6 + excluded.within_6,"
+		" most = excluded.most, time = excluded.time",
 	/* The oldest hour, where it is that old; not that of all time. */
 	[DROP_HOURS] = "DELETE FROM hours WHERE hour = (SELECT min(hour) FROM hours WHERE hour > 0) AND hour < ?",
 	[DROP_HELD] = "DELETE FROM held WHERE message_id = ?",
@@ -645,6 +655,29 @@ write_note(struct backend *b, const struct policy_note *note)
 	return rc;
 }
 
+static enum db_result
+add_timings(struct backend *b, const struct timing *timings)
+{
+	static const char *const names[STORE_TIMED_COUNT] = {"admit", "sign"};
+	struct db_query *q = b->query[TIMING_ADD];
+	enum db_result rc = DB_DONE;
+
+	for (int k = 0; rc == DB_DONE && k < STORE_TIMED_COUNT; k++) {
+		int i = 0;
+
+		db_bind_text(q, &i, b->options.relay);
+		db_bind_text(q, &i, names[k]);
+		db_bind_u64(q, &i, timings[k].count);
+		db_bind_u64(q, &i, timings[k].sum_us);
+		for (int n = 0; n < STORE_TRAFFIC_BUCKETS; n++)
+			db_bind_u64(q, &i, timings[k].within[n]);
+		db_bind_u64(q, &i, timings[k].most);
+		db_bind_int(q, &i, backend_wall_ms(b));
+		rc = db_send(q);
+	}
+	return rc;
+}
+
 enum db_result
 rows_write(struct backend *b, const struct batch *batch)
 {
@@ -663,5 +696,7 @@ rows_write(struct backend *b, const struct batch *batch)
 		rc = events_refused(b, &batch->reached[i]);
 	for (size_t i = 0; rc == DB_DONE && i < batch->n_notes; i++)
 		rc = write_note(b, &batch->notes[i]);
-	return rc == DB_DONE && batch->unrecorded != NULL ? acts_unrecorded(b, batch->unrecorded) : rc;
+	if (rc == DB_DONE && batch->unrecorded != NULL)
+		rc = acts_unrecorded(b, batch->unrecorded);
+	return rc == DB_DONE && batch->timings != NULL ? add_timings(b, batch->timings) : rc;
 }

@@ -12,16 +12,17 @@
 #include "sql/read-private.h"
 #include "sql/schema-texts.h"
 
-#define VERSION 6
+#define VERSION 7
 
 static const char newer[] = "it was written by a newer Postern; install that version or use another database";
 static const char none[] = "it is no store of Postern";
 static const char older[] = "its tables are of an older Postern; start posternd once, it brings them up to date";
 
 /* What brings the tables to version i + 1. PostgreSQL begins with 2. */
-static const char *const sqlite_steps[VERSION] = { sqlite_001_initial, sqlite_002_held, sqlite_003_hours, sqlite_004_trace, "", "" };
+static const char *const sqlite_steps[VERSION] = { sqlite_001_initial, sqlite_002_held, sqlite_003_hours, sqlite_004_trace, "", "",
+	sqlite_007_timings };
 static const char *const postgres_steps[VERSION] = { "", postgres_002_initial, postgres_003_hours, postgres_004_deliveries,
-	postgres_005_upstream, postgres_006_reported };
+	postgres_005_upstream, postgres_006_reported, postgres_007_timings };
 const char *const schema_deliveries[DELIVERIES_VERSION] = { sqlite_deliveries, sqlite_deliveries_upstream, sqlite_deliveries_reported };
 /* After any of them: the views, made anew. */
 static const char *const views[] = { [DB_SQLITE] = sqlite_views, [DB_POSTGRES] = postgres_views };

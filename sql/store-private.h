@@ -34,6 +34,11 @@ struct unrecorded {
 };
 
 /* All work of one transaction. */
+/* What was timed since it was written last. */
+struct timing {
+	uint64_t count, sum_us, within[STORE_TRAFFIC_BUCKETS], most;
+};
+
 struct batch {
 	struct admit **admits;
 	size_t n_admits;
@@ -47,6 +52,7 @@ struct batch {
 	const struct reached *reached; /* limits that stopped something before its end */
 	size_t n_reached;
 	const struct unrecorded *unrecorded; /* NULL for none */
+	const struct timing *timings; /* STORE_TIMED_COUNT; NULL: not now */
 };
 
 /* What commit() and tend() come to, beside 0 and -1: the server cannot be reached, or takes
@@ -99,6 +105,7 @@ struct store_ops {
 			       const char **error_r);
 	int (*reader_find)(void *reader, const struct store_find *what,
 			   int (*each)(void *context, const struct store_found *found), void *context, const char **error_r);
+	int (*reader_timings)(void *reader, int (*each)(void *context, const struct store_timing *t), void *context, const char **error_r);
 	int (*reader_upstream)(void *reader, int (*each)(void *context, const struct store_upstream *u), void *context,
 			       const char **error_r);
 	int (*reader_deliveries)(void *reader, const struct record *message,
@@ -167,6 +174,7 @@ int reader_held_one(void *reader, const char *id, int (*each)(void *context, con
 		    const char **error_r);
 int reader_find(void *reader, const struct store_find *what, int (*each)(void *context, const struct store_found *found),
 		void *context, const char **error_r);
+int reader_timings(void *reader, int (*each)(void *context, const struct store_timing *t), void *context, const char **error_r);
 int reader_upstream(void *reader, int (*each)(void *context, const struct store_upstream *u), void *context, const char **error_r);
 int reader_deliveries(void *reader, const struct record *message, int (*each)(void *context, const struct store_delivery *d),
 		      void *context, const char **error_r);

@@ -158,6 +158,12 @@ store_unrecorded(struct store *s)
 }
 
 void
+store_signed(struct store *s, int64_t us)
+{
+	writer_signed(s->writer, us);
+}
+
+void
 store_keep(struct store *s, int64_t keep_ms)
 {
 	writer_keep(s->writer, keep_ms);
@@ -293,6 +299,12 @@ store_reader_deliveries(struct store_reader *r, const struct record *message,
 			int (*each)(void *context, const struct store_delivery *d), void *context, const char **error_r)
 {
 	return r->ops->reader_deliveries(r->reader, message, each, context, error_r);
+}
+
+int
+store_reader_timings(struct store_reader *r, int (*each)(void *context, const struct store_timing *t), void *context, const char **error_r)
+{
+	return r->ops->reader_timings(r->reader, each, context, error_r);
 }
 
 int

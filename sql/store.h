@@ -168,6 +168,12 @@ void store_record(struct store *s, const struct record *r);
  * and from when to when, is said and noted in the table `acts` when the store writes again. */
 void store_unrecorded(struct store *s);
 
+/* What is timed. */
+enum store_timed { STORE_TIMED_ADMIT, STORE_TIMED_SIGN, STORE_TIMED_COUNT };
+
+/* Notes how long signing a message took, in microseconds; of store_admit() the store knows itself. */
+void store_signed(struct store *s, int64_t us);
+
 /* Remembers the rules of a policy that messages are now decided by, without
  * waiting for the disk. Copies what it needs. */
 void store_note_policy(struct store *s, const struct policy_note *note);
@@ -302,6 +308,17 @@ struct store_delivery {
 int store_reader_deliveries(struct store_reader *r, const struct record *message,
 			    int (*each)(void *context, const struct store_delivery *d), void *context,
 			    const char **error_r);
+
+/* How long a relay's posternd took for something, see sql/sqlite/007-timings.sql. */
+struct store_timing {
+	const char *relay, *what; /* "admit", "sign" */
+	uint64_t count, sum_us, within[7]; /* STORE_TRAFFIC_BUCKETS */
+	uint64_t most;
+	int64_t time;
+};
+/* Calls `each` for all of them. Likewise. */
+int store_reader_timings(struct store_reader *r, int (*each)(void *context, const struct store_timing *t), void *context,
+			 const char **error_r);
 
 /* A reply of a tenant's next hop that stops more than its message (policy/pause.h). Wall times in milliseconds, 0 for
  * never. */

@@ -24,6 +24,8 @@
 #define PRUNE_ROWS 100
 #define PRUNE_EVERY_MS 1000
 #define TEND_EVERY_MS 250
+/* Timings are written with mail only, and so often. */
+#define TIMINGS_EVERY_MS 10000
 
 struct waiter {
 	struct waiter *next;
@@ -54,6 +56,8 @@ struct writer {
 	struct reached reached[REACHED_MAX];
 	size_t n_reached, n_reached_taken;
 	struct unrecorded unrecorded;
+	struct timing timings[STORE_TIMED_COUNT];
+	uint64_t n_waiting;
 	unsigned long dropped;    /* records that found no room, not yet said */
 	const char *error;
 	int64_t keep_ms;
@@ -77,6 +81,8 @@ struct writer {
 	const struct record *taken_records[RECORDS_MAX];
 	struct refusal_delta deltas[REFUSALS_MAX];
 	struct unrecorded taken_unrecorded;
+	struct timing taken_timings[STORE_TIMED_COUNT];
+	int64_t timings_ms;       /* when they were last written */
 	struct batch batch;
 };
 
@@ -164,6 +170,39 @@ take(struct writer *w)
 	b->n_reached = w->n_reached_taken = w->n_reached;
 	w->taken_unrecorded = w->unrecorded;
 	b->unrecorded = w->unrecorded.n > 0 ? &w->taken_unrecorded : NULL;
+	memcpy(w->taken_timings, w->timings, sizeof w->timings);
+	if (b->n_admits > 0 && (w->timings_ms == 0 || boot_ms(w) - w->timings_ms >= TIMINGS_EVERY_MS) && w->timings[STORE_TIMED_ADMIT].count > 0)
+		b->timings = w->taken_timings;
+}
+
+/* What came meanwhile stays; the lock is held. */
+static void
+drop_timings(struct writer *w)
+{
+	for (int k = 0; w->batch.timings != NULL && k < STORE_TIMED_COUNT; k++) {
+		const struct timing *taken = &w->taken_timings[k];
+		struct timing *t = &w->timings[k];
+
+		t->count -= taken->count;
+		t->sum_us -= taken->sum_us;
+		t->most = w->n_waiting;
+		for (int i = 0; i < STORE_TRAFFIC_BUCKETS; i++)
+			t->within[i] -= taken->within[i];
+	}
+	if (w->batch.timings != NULL)
+		w->timings_ms = boot_ms(w);
+}
+
+/* The lock is held. */
+static void
+note_timing(struct timing *t, int64_t us)
+{
+	uint64_t n = us < 0 ? 0 : (uint64_t)us;
+
+	t->count++;
+	t->sum_us += n;
+	for (int i = 0; i < STORE_TRAFFIC_BUCKETS; i++)
+		t->within[i] += us <= store_traffic_within_us[i];
 }
 
 /* What came meanwhile gets a row of its own; the lock is held. */
@@ -227,6 +266,7 @@ finish(struct writer *w, const char *error, bool is_away)
 		drop_notes(w);
 		drop_reached(w);
 		drop_unrecorded(w);
+		drop_timings(w);
 	}
 	w->error = error;
 }
@@ -400,19 +440,42 @@ writer_stop(struct writer **w)
 	*w = NULL;
 }
 
+static int64_t
+now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void
+writer_signed(struct writer *w, int64_t us)
+{
+	pthread_mutex_lock(&w->lock);
+	note_timing(&w->timings[STORE_TIMED_SIGN], us);
+	pthread_mutex_unlock(&w->lock);
+}
+
 int
 writer_admit(struct writer *w, struct admit *a, const char **error_r)
 {
 	struct waiter x = { .admit = a };
+	int64_t began = now_us();
+	struct timing *t = &w->timings[STORE_TIMED_ADMIT];
 
 	a->charged = a->is_share = a->is_away = false;
 	pthread_cond_init(&x.done, NULL);
 	pthread_mutex_lock(&w->lock);
 	*w->last = &x;
 	w->last = &x.next;
+	if (++w->n_waiting > t->most)
+		t->most = w->n_waiting;
 	pthread_cond_signal(&w->work);
 	while (!x.is_done)
 		pthread_cond_wait(&x.done, &w->lock);
+	w->n_waiting--;
+	note_timing(t, now_us() - began);
 	pthread_mutex_unlock(&w->lock);
 	pthread_cond_destroy(&x.done);
 	if (error_r != NULL)

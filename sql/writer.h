@@ -22,6 +22,7 @@ int writer_admit(struct writer *w, struct admit *a, const char **error_r);
 void writer_note(struct writer *w, const struct policy_note *note);
 void writer_reached(struct writer *w, const struct charge *c, const struct cause *cause);
 void writer_unrecorded(struct writer *w);
+void writer_signed(struct writer *w, int64_t us);
 void writer_keep(struct writer *w, int64_t keep_ms);
 void writer_record(struct writer *w, const struct record *r);
 int writer_health(struct writer *w, const char **error_r);

@@ -30,7 +30,7 @@ def follower_tables(db):
 
 def sqlite_tables():
     return (read("sqlite", "001-initial.sql").split("-- The views")[0] + read("sqlite", "002-held.sql") + read("sqlite", "003-hours.sql") +
-            read("sqlite", "004-trace.sql"))
+            read("sqlite", "004-trace.sql") + read("sqlite", "007-timings.sql"))
 
 
 def postgres_tables():

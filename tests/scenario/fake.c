@@ -253,6 +253,13 @@ store_unrecorded(struct store *s)
 	fake.unrecorded++;
 }
 
+void
+store_signed(struct store *s, int64_t us)
+{
+	(void)s;
+	(void)us;
+}
+
 struct id
 store_refuse(struct store *s, const struct refusal *r, bool *is_new_r)
 {

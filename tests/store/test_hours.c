@@ -257,6 +257,7 @@ migration(void **state)
 	if (!is_sqlite)
 		run_sql("DROP VIEW mail_deliveries; DROP VIEW mail_reports; DROP TABLE deliveries; DROP TABLE requeues; DROP TABLE agent_tls;"
 			" DROP TABLE followed; DROP TABLE reported; DROP TABLE report_files; DROP TABLE delivery_counts; DROP TABLE follower_state; DROP TABLE upstream");
+	run_sql("DROP TABLE timings");
 	for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
 		snprintf(sql, sizeof sql, "DROP VIEW %s", views[i]);
 		run_sql(sql);

@@ -89,6 +89,67 @@ limit_holds_and_comes_back(void **state)
 	boot += 100000;
 }
 
+static struct store_timing timed[2];
+
+static int
+keep_timed(void *context, const struct store_timing *t)
+{
+	(void)context;
+	assert_string_equal(t->relay, "r");
+	timed[strcmp(t->what, "sign") == 0] = *t;
+	return 0;
+}
+
+static void
+read_timed(void)
+{
+	char error[600] = "";
+	const char *why = "";
+	struct store_reader *r = store_reader_open(url, error, sizeof error);
+
+	memset(timed, 0, sizeof timed);
+	if (r == NULL || store_reader_timings(r, keep_timed, NULL, &why) != 0)
+		fail_msg("%s%s", error, why);
+	store_reader_close(&r);
+}
+
+/* Noted with what is written, each once, some seconds apart. */
+static void
+timings_add_up(void **state)
+{
+	struct store *s = open_store();
+	uint64_t before[2];
+
+	(void)state;
+	read_timed();
+	before[0] = timed[0].count;
+	before[1] = timed[1].count;
+	charge_one(s, 1);
+	store_signed(s, 1500);
+	store_signed(s, 70000000);
+	charge_one(s, 1); /* the first two were written with this one */
+	read_timed();
+	assert_int_equal(timed[0].count, before[0] + 1);
+	assert_int_equal(timed[1].count, before[1] + 2);
+	assert_int_equal(timed[1].sum_us % 1000000, 1500);
+	assert_int_equal(timed[1].within[0], 0);
+	assert_int_equal(timed[1].within[1], 1);
+	assert_int_equal(timed[1].within[STORE_TRAFFIC_BUCKETS - 1], 1);
+	assert_int_equal(timed[0].most, 1);
+	charge_one(s, 1);
+	charge_one(s, 1);
+	read_timed();
+	assert_int_equal(timed[0].count, before[0] + 1);
+	boot += 10001;
+	charge_one(s, 1);
+	read_timed();
+	assert_int_equal(timed[0].count, before[0] + 4);
+	assert_int_equal(timed[1].count, before[1] + 2);
+	assert_true(timed[0].within[STORE_TRAFFIC_BUCKETS - 1] <= timed[0].count);
+	store_close(&s);
+	boot += 100000;
+}
+
 static void *
 hammer(void *arg)
 {
@@ -1036,7 +1097,7 @@ relays_may_start_at_once(void **state)
 		assert_int_equal(pthread_create(&t[i], NULL, open_and_close, NULL), 0);
 	for (int i = 0; i < 6; i++)
 		pthread_join(t[i], NULL);
-	assert_int_equal(count_rows("SELECT version FROM schema_version"), 6);
+	assert_int_equal(count_rows("SELECT version FROM schema_version"), 7);
 	snprintf(url, sizeof url, "%s", before);
 	free(fresh);
 }
@@ -1048,6 +1109,7 @@ static const struct CMUnitTest all[] = {
 	cmocka_unit_test(reserves_are_held_back),
 };
 static const struct CMUnitTest kept[] = {
+	cmocka_unit_test(timings_add_up),
 	cmocka_unit_test(a_bad_message_fails_alone),
 	cmocka_unit_test(old_rows_are_deleted),
 	cmocka_unit_test(held_mail_goes_in_turn),

@@ -98,6 +98,8 @@ class Metrics(unittest.TestCase):
         self.total(HOSTILE, 5, verdict="defer", reason="limit:x", first=3000, would="accept", within=(5,) * 7)
         for n, (state, app) in enumerate((("waiting", "crm"), ("kept", "crm"), ("waiting", "crm"), ("released", "crm"), ("granted", ""))):
             self.audit.add("held", number=n + 1, message_id=str(n), relay="r%d" % (n % 2), app=app, state=state)
+        self.audit.db.executemany("INSERT INTO timings VALUES (?, ?, ?, ?, 1, 2, 3, 4, 5, 6, 6, ?, ?)", [
+            ("r", "admit", 7, 3500000, 9, 1720000000000), ("r", "sign", 6, 1000, 0, 1720000000000), (HOSTILE, "admit", 6, 5, 1, 1720000000000)])
         self.audit.db.commit()
         followed = sqlite3.connect(self.folder + "/audit.db-deliveries")
         schema.follower_tables(followed)
@@ -143,6 +145,16 @@ class Metrics(unittest.TestCase):
         used = {labels[0][1]: n for (name, labels), n in found.items() if name == "postern_limit_used"}
         self.assertEqual([used["crm/messages-per-hour"], used["crm/messages-per-minute-per-sender"], used["crm/recipients-per-day"]], [93, 11, 0])
         self.assertEqual(found["postern_limit_allowed", (("limit", "crm/messages-per-hour"), ("unit", "messages"))], 100)
+
+    def test_what_posternd_notes_of_itself(self):
+        found = parse(self.metrics())
+        hostile = HOSTILE.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        for name, labels, n in (("admit_seconds_bucket", (("relay", "r"), ("le", "0.001")), 1), ("admit_seconds_bucket", (("relay", "r"), ("le", "1")), 6),
+                                ("admit_seconds_bucket", (("relay", "r"), ("le", "+Inf")), 7), ("admit_seconds_sum", (("relay", "r"),), 3.5),
+                                ("admit_seconds_count", (("relay", "r"),), 7), ("sign_seconds_bucket", (("relay", "r"), ("le", "0.002")), 2),
+                                ("sign_seconds_count", (("relay", "r"),), 6), ("writer_queue", (("relay", "r"),), 9),
+                                ("writer_queue", (("relay", hostile),), 1)):
+            self.assertEqual(found["postern_" + name, labels], n, name)
 
     def test_what_followers_count(self):
         found = parse(self.metrics())
@@ -218,6 +230,11 @@ tests:
       - {series: 'postern_follow_seen_timestamp_seconds{relay="r"}', values: '0+60x60 3600x120'}
       - {series: 'postern_follow_behind_seconds{relay="r"}', values: '0x180'}
       - {series: 'postern_upstream_pauses{tenant="contoso"}', values: '0x60 1x120'}
+      - {series: 'postern_admit_seconds_bucket{relay="r",le="0.25"}', values: '0+97x180'}
+      - {series: 'postern_admit_seconds_bucket{relay="r",le="1"}', values: '0+100x180'}
+      - {series: 'postern_admit_seconds_bucket{relay="r",le="+Inf"}', values: '0+100x180'}
+      - {series: 'postern_admit_seconds_bucket{relay="s",le="0.25"}', values: '0+100x180'}
+      - {series: 'postern_admit_seconds_bucket{relay="s",le="+Inf"}', values: '0+100x180'}
     alert_rule_test:
       - {eval_time: 2h, alertname: PosternRefusals, exp_alerts: [{exp_labels: {severity: warning, app: crm}, exp_annotations: {
           summary: 'Mail of app crm is refused',
@@ -234,6 +251,9 @@ tests:
           summary: 'Exchange Online refuses mail of contoso (quota)',
           description: 'postern trace of a message in question says what it means and who must act.'}}]}
       - {eval_time: 2h, alertname: PosternReportedUndeliverable, exp_alerts: []}
+      - {eval_time: 2h, alertname: PosternStoreSlow, exp_alerts: [{exp_labels: {severity: warning, relay: r}, exp_annotations: {
+          summary: 'On r one message in a hundred waits half a second for the database',
+          description: 'A slow disk, a database server far away or busy; postern_writer_queue says how many wait at once.'}}]}
       - {eval_time: 1h, alertname: PosternPaused, exp_alerts: []}
       - {eval_time: 2h, alertname: PosternPaused, exp_alerts: [{exp_labels: {severity: critical, tenant: contoso}, exp_annotations: {
           summary: 'Mail of contoso waits because Exchange Online refuses it',
