@@ -275,7 +275,7 @@ class Learn(unittest.TestCase):
         self.assertEqual(json.loads(done.stdout.decode())["refused"], 0)
 
     def test_wrong_command_lines(self):
-        for args in (("--since", "yesterday"), ("--head-room", "-5"), ("--head-room", "5%"), ("--no-such",), ("x",)):
+        for args in (("--since", "someday"), ("--head-room", "-5"), ("--head-room", "5%"), ("--no-such",), ("x",)):
             self.assertEqual(run("learn", "-c", self.policy, *args).returncode, 2, args)
         self.assertEqual(run("learn", "-c", "/nonexistent.yaml").returncode, 1)
         done = run("learn", "-c", self.policy, "--until", "400d", "--since", "401d")

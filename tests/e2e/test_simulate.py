@@ -303,7 +303,7 @@ def bad_input():
     s.daemon.stop()
     for arguments, status, text in [
             ([], 2, "--policy is missing"), (["--policy", "/nonexistent"], 1, "/nonexistent"),
-            (["--policy", s.folder + "/policy.yaml", "--since", "yesterday"], 2, "--since takes a time"),
+            (["--policy", s.folder + "/policy.yaml", "--since", "someday"], 2, "--since takes a time"),
             (["--policy", s.folder + "/policy.yaml", "--database", "sqlite:/nonexistent/x.db"], 1, "No such file"),
             (["--policy", s.folder + "/policy.yaml", "more"], 2, "one argument too many"), (["--help"], 0, "")]:
         done = subprocess.run([BUILD + "/postern", "simulate"] + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

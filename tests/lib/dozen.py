@@ -12,6 +12,7 @@ tenants:
     accepted-domains: accepted-domains.txt
     connector-auth: ip
     next-hop: contoso-com.mail.protection.outlook.com
+    upstream-pause: no  # tests answer as Exchange Online does, and go on
     licenses: 25
     limits: [tenant-rate external-recipients/day]
 signing:
