@@ -309,7 +309,7 @@ class Pause(Paused):
         self.waits(CONTOSO)
         c.command("RSET")
         c.close()
-        self.goes(CONTOSO)
+        pt.wait_for(lambda: self.answer(CONTOSO, [self.address()]).startswith("250"), 10, "the end of the first, which nobody answers")
 
     def test_an_admin_lifts_it(self):
         # Of a sender that no other test has, for they set the time back behind the lift.
